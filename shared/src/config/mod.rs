@@ -1,0 +1,70 @@
+//! Configuration: one TOML file, overridden by environment variables, read into one checked
+//! value by both processes.
+//!
+//! Pure: the text and the variables are parameters; reading files is the caller's, secrets
+//! in files included ([`Account::webhook_secret_files`]). An unknown key is an error that
+//! names the nearest known one; see [`load`].
+//!
+//! Read next: [`schema`] for every key, its default and its meaning.
+
+pub mod schema;
+
+mod keys;
+
+use std::collections::BTreeMap;
+
+pub use schema::{
+    Account, Config, Connector, CreditPolicy, Environment, Ingress, LatePolicy, Mode, Nats, Odoo,
+    QuotationPolicy, Retry, Store, Transport, Ventipay, Worker,
+};
+
+/// Prefix of every variable: `CONCILIA_NATS__URL` is `nats.url`,
+/// `CONCILIA_ACCOUNTS__MAIN__ODOO__URL` is `accounts.main.odoo.url`.
+pub const ENV_PREFIX: &str = "CONCILIA_";
+
+/// Variables with the prefix that are not configuration keys: read by the command line.
+pub const ENV_RESERVED: [&str; 4] = [
+    "CONCILIA_CONFIG",
+    "CONCILIA_LOG",
+    "CONCILIA_CRASH_AT",
+    "CONCILIA_LOG_FORMAT",
+];
+
+/// Everything found wrong, each in one sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct ConfigError(pub Vec<String>);
+
+/// Reads `text` (TOML, may be empty), lays the variables over it, and checks the whole.
+pub fn load(
+    text: &str,
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> Result<Config, ConfigError> {
+    let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        // The message without the snippet: a snippet could show a secret.
+        ConfigError(vec![format!(
+            "The configuration file is not valid TOML: {}.",
+            error.message()
+        )])
+    })?;
+    let overrides: BTreeMap<String, String> = variables
+        .into_iter()
+        .filter(|(name, _)| name.starts_with(ENV_PREFIX) && !ENV_RESERVED.contains(&name.as_str()))
+        .collect();
+    for (name, value) in overrides {
+        keys::lay_over(&mut table, &name, &value)?;
+    }
+    keys::check_known(&table)?;
+    let config: Config = table.try_into().map_err(|error: toml::de::Error| {
+        ConfigError(vec![format!(
+            "The configuration does not read: {}.",
+            error.message()
+        )])
+    })?;
+    let wrong = config.problems();
+    if wrong.is_empty() {
+        Ok(config)
+    } else {
+        Err(ConfigError(wrong))
+    }
+}

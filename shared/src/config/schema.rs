@@ -1,0 +1,624 @@
+//! Every configuration key: its meaning, unit, default and bounds.
+//!
+//! Not here: how keys are found and overridden ([`super::keys`]). Adding a key: a field here
+//! with its doc comment, a line in `keys::KNOWN`, and, where it can be wrong on its own or
+//! together with another, a sentence in [`Config::problems`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::broker;
+use crate::id::AccountName;
+use crate::secret::Secret;
+
+/// The whole configuration.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The broker.
+    pub nats: Nats,
+    /// `concilia-ingress`.
+    pub ingress: Ingress,
+    /// The event store.
+    pub store: Store,
+    /// `concilia-worker`.
+    pub worker: Worker,
+    /// When a Pending event is tried again.
+    pub retry: Retry,
+    /// The Ventipay accounts, by name.
+    pub accounts: BTreeMap<AccountName, Account>,
+}
+
+/// `[nats]`: the broker.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Nats {
+    /// Server address, `nats://host:port` or `tls://host:port`.
+    pub url: String,
+    /// The server's monitoring address (`http://host:8222`): proves that it syncs always.
+    pub monitor_url: Option<String>,
+    /// Name of the stream.
+    pub stream: String,
+    /// A NATS credentials file.
+    pub credentials_file: Option<PathBuf>,
+    /// Copies of the stream: 1 on one server, 3 in production.
+    pub replicas: usize,
+    /// Most bytes the stream may hold; full means 503, never silent deletion.
+    pub max_bytes: i64,
+    /// Days a webhook stays in the broker.
+    pub max_age_days: u64,
+    /// Start although the broker may lose what it acknowledged. Never in production.
+    pub accept_unproven_durability: bool,
+}
+
+impl Default for Nats {
+    fn default() -> Self {
+        Self {
+            url: "nats://127.0.0.1:4222".to_owned(),
+            monitor_url: None,
+            stream: broker::STREAM.to_owned(),
+            credentials_file: None,
+            replicas: 1,
+            max_bytes: 4 * 1024 * 1024 * 1024,
+            max_age_days: 90,
+            accept_unproven_durability: false,
+        }
+    }
+}
+
+/// `[ingress]`: the HTTP side.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ingress {
+    /// Where webhooks are received.
+    pub listen: String,
+    /// Where health and metrics are served; not public.
+    pub admin_listen: String,
+    /// The account of `POST /ventipay/webhook`. With one account configured, that one.
+    pub default_account: Option<AccountName>,
+    /// Longest wait for the broker's synced acknowledgement, in milliseconds; then 503.
+    pub publish_deadline_ms: u64,
+    /// Longest a client may take to send its request, in milliseconds; then 408.
+    pub request_timeout_ms: u64,
+    /// How far `t` of the signature may be from now, in seconds, in either direction.
+    pub tolerance_s: i64,
+    /// What becomes of a genuine but stale webhook.
+    pub late_policy: LatePolicy,
+    /// Most connections open at once.
+    pub connections_max: usize,
+    /// Most webhooks waiting for the broker at once; more are answered 503.
+    pub queue_max: usize,
+}
+
+impl Default for Ingress {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            admin_listen: "127.0.0.1:9080".to_owned(),
+            default_account: None,
+            publish_deadline_ms: 3_000,
+            request_timeout_ms: 10_000,
+            tolerance_s: 300,
+            late_policy: LatePolicy::Keep,
+            connections_max: 4_096,
+            queue_max: 2_048,
+        }
+    }
+}
+
+/// What becomes of a genuine but stale webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LatePolicy {
+    /// Kept and marked late: a provider's resend may carry its first timestamp.
+    Keep,
+    /// Refused with 401.
+    Refuse,
+}
+
+/// `[store]`: the event store.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Store {
+    /// `postgres://…` or `sqlite://path`. May hold a password.
+    pub url: Secret,
+    /// Most connections of one process.
+    pub connections_max: u32,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            url: Secret::new("sqlite://concilia.db"),
+            connections_max: 8,
+        }
+    }
+}
+
+/// `[worker]`: how the worker goes about its work.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Worker {
+    /// Where health and metrics are served; not public.
+    pub admin_listen: String,
+    /// Most messages taken from the broker at once.
+    pub batch: usize,
+    /// Streams settled at once by one process.
+    pub settle_concurrency: usize,
+    /// How long a claim on a stream holds, in seconds; longer than any one Odoo call may take.
+    pub lease_s: u64,
+    /// How often gaps below the consumer's ack floor are looked for, in seconds.
+    pub gap_check_s: u64,
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self {
+            admin_listen: "127.0.0.1:9081".to_owned(),
+            batch: 200,
+            settle_concurrency: 4,
+            lease_s: 120,
+            gap_check_s: 60,
+        }
+    }
+}
+
+/// `[retry]`: when a Pending event is tried again; see the worker's `retry` module.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retry {
+    /// Wait after the first attempt, in seconds, before jitter.
+    pub base_s: u64,
+    /// Each further wait is this many times the last.
+    pub factor: u64,
+    /// Longest wait, in seconds.
+    pub cap_s: u64,
+    /// Days after which a Pending event is parked.
+    pub give_up_days: u64,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            base_s: 15,
+            factor: 2,
+            cap_s: 3_600,
+            give_up_days: 30,
+        }
+    }
+}
+
+/// `[accounts.NAME]`: one Ventipay merchant account in one environment, tied to one Odoo
+/// database and company.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// `test` or `live`; the payload's `live` and the API key must agree with it.
+    pub environment: Environment,
+    /// Webhook secrets (`whs_…`), any of which may have signed: two while one is rotated.
+    #[serde(default)]
+    pub webhook_secrets: Vec<Secret>,
+    /// Files that each hold one webhook secret; read at start and on SIGHUP.
+    #[serde(default)]
+    pub webhook_secret_files: Vec<PathBuf>,
+    /// How events are matched.
+    #[serde(default)]
+    pub mode: Mode,
+    /// Where Mode B looks on `sale.order`.
+    #[serde(default)]
+    pub connector: Connector,
+    /// The `sale.order` field of connector `custom`.
+    pub custom_field: Option<String>,
+    /// An Odoo domain, as JSON text, that keeps two shops apart.
+    pub domain: Option<String>,
+    /// Payload paths tried in order for the order's key.
+    #[serde(default = "default_match_keys")]
+    pub match_keys: Vec<String>,
+    /// What was paid before this instant is recorded and never booked.
+    pub book_from: Option<Timestamp>,
+    /// What becomes of a draft quotation that is paid.
+    #[serde(default)]
+    pub quotations: QuotationPolicy,
+    /// What becomes of a payment whose order has no invoice.
+    #[serde(default)]
+    pub without_invoice: CreditPolicy,
+    /// The Odoo database it books into.
+    pub odoo: Option<Odoo>,
+    /// Ventipay's API, for re-reading money facts before booking.
+    pub ventipay: Option<Ventipay>,
+}
+
+/// The match keys of `design.md`: the official WooCommerce and PrestaShop plugins send no
+/// `external_id` (`ventipay-api.md` section 8).
+fn default_match_keys() -> Vec<String> {
+    [
+        "external_id",
+        "metadata.wp_order_id",
+        "metadata.ps_order_id",
+        "metadata.increment_id",
+        "metadata.order_id",
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+/// Test or live: never mixed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Environment {
+    /// Keys `key_test_…`, payloads with `live: false`.
+    Test,
+    /// Keys `key_live_…`, payloads with `live: true`.
+    Live,
+}
+
+/// How events are matched with Odoo.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub enum Mode {
+    /// External shop: a `sale.order` is found and its payment booked.
+    #[default]
+    B,
+}
+
+/// Where Mode B looks on `sale.order`; `design.md`, Words.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Connector {
+    /// `client_order_ref`.
+    Shopify,
+    /// `client_order_ref`.
+    Woocommerce,
+    /// `client_order_ref`.
+    Vtex,
+    /// `origin`.
+    Jumpseller,
+    /// `name`, then `client_order_ref`, then `origin`.
+    #[default]
+    Generic,
+    /// The field named by `custom_field`.
+    Custom,
+}
+
+/// What becomes of a draft quotation that is paid.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QuotationPolicy {
+    /// Left as it is: confirming moves stock behind the connector's back.
+    #[default]
+    Leave,
+    /// Confirmed when it is paid.
+    Confirm,
+}
+
+/// What becomes of a payment whose order has no posted invoice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CreditPolicy {
+    /// Booked as a credit of the customer, linked to the order.
+    #[default]
+    Book,
+    /// Pending until the order has a posted invoice.
+    Wait,
+}
+
+/// `[accounts.NAME.odoo]`: one Odoo database and company.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Odoo {
+    /// Base address, `https://shop.odoo.com`.
+    pub url: String,
+    /// Database name.
+    pub database: String,
+    /// The bot's login.
+    #[serde(default = "default_login")]
+    pub login: String,
+    /// The bot's API key (or password, JSON-RPC only).
+    pub key: Option<Secret>,
+    /// A file that holds the key.
+    pub key_file: Option<PathBuf>,
+    /// The company booked into.
+    #[serde(default = "default_company_id")]
+    pub company_id: i64,
+    /// Which API is spoken.
+    #[serde(default)]
+    pub transport: Transport,
+    /// Longest one call may take, in milliseconds.
+    #[serde(default = "default_odoo_timeout_ms")]
+    pub timeout_ms: u64,
+}
+
+fn default_login() -> String {
+    "concilia-bot".to_owned()
+}
+
+fn default_company_id() -> i64 {
+    1
+}
+
+fn default_odoo_timeout_ms() -> u64 {
+    60_000
+}
+
+/// Which of Odoo's APIs is spoken; `odoo-api.md` section 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// The server is asked: JSON-2 from 19 on, else JSON-RPC.
+    #[default]
+    Auto,
+    /// `/jsonrpc`: 17 to 19.
+    Jsonrpc,
+    /// `/json/2`: 19 and later; needs an API key.
+    Json2,
+}
+
+/// `[accounts.NAME.ventipay]`: Ventipay's API.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ventipay {
+    /// Base address.
+    #[serde(default = "default_ventipay_url")]
+    pub url: String,
+    /// API key (`key_test_…` or `key_live_…`).
+    pub key: Option<Secret>,
+    /// A file that holds the key.
+    pub key_file: Option<PathBuf>,
+    /// Longest one call may take, in milliseconds.
+    #[serde(default = "default_ventipay_timeout_ms")]
+    pub timeout_ms: u64,
+}
+
+/// `ventipay-api.md` section 3.2.
+fn default_ventipay_url() -> String {
+    "https://api.ventipay.com/v1".to_owned()
+}
+
+fn default_ventipay_timeout_ms() -> u64 {
+    20_000
+}
+
+impl Environment {
+    /// What `live` must say in payloads of this environment.
+    pub fn is_live(self) -> bool {
+        self == Self::Live
+    }
+
+    /// How its API keys start (`ventipay-api.md` section 3.1).
+    pub fn key_prefix(self) -> &'static str {
+        match self {
+            Self::Test => "key_test_",
+            Self::Live => "key_live_",
+        }
+    }
+}
+
+impl Connector {
+    /// The `sale.order` fields tried in order. `custom` is the field of [`Self::Custom`].
+    pub fn fields(self, custom: Option<&str>) -> Vec<String> {
+        match self {
+            Self::Shopify | Self::Woocommerce | Self::Vtex => vec!["client_order_ref".to_owned()],
+            Self::Jumpseller => vec!["origin".to_owned()],
+            Self::Generic => ["name", "client_order_ref", "origin"]
+                .map(str::to_owned)
+                .to_vec(),
+            Self::Custom => custom.map(str::to_owned).into_iter().collect(),
+        }
+    }
+}
+
+impl Config {
+    /// The account of `POST /ventipay/webhook`.
+    pub fn default_account(&self) -> Option<&AccountName> {
+        match &self.ingress.default_account {
+            Some(name) => Some(name),
+            None if self.accounts.len() == 1 => self.accounts.keys().next(),
+            None => None,
+        }
+    }
+
+    /// What is wrong with the values together, each in one sentence with the next step.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let mut check = |right: bool, sentence: String| {
+            if !right {
+                wrong.push(sentence);
+            }
+        };
+        let positive = [
+            ("nats.replicas", self.nats.replicas > 0),
+            ("nats.max_bytes", self.nats.max_bytes > 0),
+            ("nats.max_age_days", self.nats.max_age_days > 0),
+            (
+                "ingress.publish_deadline_ms",
+                self.ingress.publish_deadline_ms > 0,
+            ),
+            (
+                "ingress.request_timeout_ms",
+                self.ingress.request_timeout_ms > 0,
+            ),
+            ("ingress.tolerance_s", self.ingress.tolerance_s > 0),
+            ("ingress.connections_max", self.ingress.connections_max > 0),
+            ("ingress.queue_max", self.ingress.queue_max > 0),
+            ("store.connections_max", self.store.connections_max > 0),
+            ("worker.batch", self.worker.batch > 0),
+            (
+                "worker.settle_concurrency",
+                self.worker.settle_concurrency > 0,
+            ),
+            ("worker.lease_s", self.worker.lease_s > 0),
+            ("worker.gap_check_s", self.worker.gap_check_s > 0),
+            ("retry.base_s", self.retry.base_s > 0),
+            ("retry.factor", self.retry.factor > 0),
+            ("retry.give_up_days", self.retry.give_up_days > 0),
+        ];
+        for (key, right) in positive {
+            check(right, format!("{key} must be above 0."));
+        }
+        check(
+            self.retry.cap_s >= self.retry.base_s,
+            "retry.cap_s must not be below retry.base_s.".to_owned(),
+        );
+        let store = self.store.url.expose();
+        check(
+            store.starts_with("sqlite:")
+                || store.starts_with("postgres:")
+                || store.starts_with("postgresql:"),
+            "store.url must start with postgres:// or sqlite://.".to_owned(),
+        );
+        if let Some(name) = &self.ingress.default_account {
+            check(
+                self.accounts.contains_key(name),
+                format!("ingress.default_account names {name}, which is not among the accounts."),
+            );
+        }
+        for (name, account) in &self.accounts {
+            wrong.extend(account.problems(name, self.worker.lease_s));
+        }
+        wrong
+    }
+}
+
+impl Account {
+    fn problems(&self, name: &AccountName, lease_s: u64) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let mut check = |right: bool, sentence: String| {
+            if !right {
+                wrong.push(format!("accounts.{name}: {sentence}"));
+            }
+        };
+        check(
+            self.connector != Connector::Custom || self.custom_field.is_some(),
+            "connector custom needs custom_field, the sale.order field to look in.".to_owned(),
+        );
+        if let Some(field) = &self.custom_field {
+            check(
+                is_field_name(field),
+                format!("custom_field {field:?} is not an Odoo field name (a-z, 0-9, _)."),
+            );
+        }
+        if let Some(domain) = &self.domain {
+            let is_list = serde_json::from_str::<Vec<serde_json::Value>>(domain).is_ok();
+            check(
+                is_list,
+                "domain must be a JSON list, as in [[\"team_id\", \"=\", 3]].".to_owned(),
+            );
+        }
+        check(
+            !self.match_keys.is_empty(),
+            "match_keys must name at least one payload path.".to_owned(),
+        );
+        if let Some(odoo) = &self.odoo {
+            check(
+                odoo.url.starts_with("http://") || odoo.url.starts_with("https://"),
+                "odoo.url must start with https:// (or http:// in a private network).".to_owned(),
+            );
+            check(
+                odoo.company_id > 0,
+                "odoo.company_id must be above 0.".to_owned(),
+            );
+            check(
+                odoo.timeout_ms > 0 && odoo.timeout_ms.saturating_mul(2) <= lease_s.saturating_mul(1000),
+                "odoo.timeout_ms must be above 0 and at most half of worker.lease_s, so that a claim \
+                 outlives the two calls of a booking."
+                    .to_owned(),
+            );
+            check(
+                odoo.key.is_none() || odoo.key_file.is_none(),
+                "give odoo.key or odoo.key_file, not both.".to_owned(),
+            );
+        }
+        if let Some(ventipay) = &self.ventipay {
+            check(
+                ventipay.url.starts_with("http://") || ventipay.url.starts_with("https://"),
+                "ventipay.url must start with https://.".to_owned(),
+            );
+            check(
+                ventipay.timeout_ms > 0,
+                "ventipay.timeout_ms must be above 0.".to_owned(),
+            );
+            check(
+                ventipay.key.is_none() || ventipay.key_file.is_none(),
+                "give ventipay.key or ventipay.key_file, not both.".to_owned(),
+            );
+            if let Some(key) = &ventipay.key {
+                check(
+                    key.expose().starts_with(self.environment.key_prefix()),
+                    format!(
+                        "environment and ventipay.key disagree: a key of this environment starts with {}.",
+                        self.environment.key_prefix()
+                    ),
+                );
+            }
+        }
+        wrong
+    }
+}
+
+fn is_field_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.len() <= 63
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::load;
+
+    const ACCOUNT: &str = "[accounts.main]\nenvironment = \"test\"\n";
+
+    fn problems(extra: &str) -> String {
+        load(&format!("{ACCOUNT}{extra}"), [])
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn an_empty_file_is_a_valid_configuration() {
+        let config = load("", []).unwrap();
+        assert_eq!((config.retry.base_s, config.retry.cap_s), (15, 3_600));
+        assert!(config.default_account().is_none());
+    }
+
+    #[test]
+    fn the_only_account_is_the_default_one() {
+        let config = load(ACCOUNT, []).unwrap();
+        assert_eq!(config.default_account().unwrap().as_str(), "main");
+        let two = format!("{ACCOUNT}[accounts.other]\nenvironment = \"live\"\n");
+        assert!(load(&two, []).unwrap().default_account().is_none());
+    }
+
+    #[test]
+    fn values_that_contradict_each_other_are_named() {
+        assert!(problems("connector = \"custom\"").contains("needs custom_field"));
+        assert!(problems("custom_field = \"x'); drop\"").contains("not an Odoo field name"));
+        assert!(problems("domain = \"team_id = 3\"").contains("must be a JSON list"));
+        assert!(problems("[accounts.main.ventipay]\nkey = \"key_live_1\"").contains("disagree"));
+        assert!(
+            problems(
+                "[accounts.main.odoo]\nurl = \"http://o\"\ndatabase = \"d\"\ntimeout_ms = 61000"
+            )
+            .contains("at most half of worker.lease_s")
+        );
+    }
+
+    #[test]
+    fn a_syntax_error_does_not_quote_the_file() {
+        let error = load("[accounts.main]\nwebhook_secrets = [\"whs_hidden\"", []).unwrap_err();
+        assert!(!error.to_string().contains("whs_hidden"), "{error}");
+    }
+
+    #[test]
+    fn debug_of_the_whole_shows_no_secret() {
+        let text = format!(
+            "{ACCOUNT}webhook_secrets = [\"whs_hidden\"]\n[accounts.main.ventipay]\nkey = \"key_test_hidden\"\n\
+             [store]\nurl = \"postgres://u:hidden@h/d\"\n"
+        );
+        let config = load(&text, []).unwrap();
+        assert!(!format!("{config:?}").contains("hidden"));
+    }
+}
