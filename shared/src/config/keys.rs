@@ -187,7 +187,6 @@ fn unknown(path: &str, who: &str) -> ConfigError {
 #[cfg(test)]
 mod tests {
     use super::super::load;
-    use super::*;
 
     fn sentence(text: &str) -> String {
         load(text, []).unwrap_err().to_string()
@@ -239,7 +238,11 @@ mod tests {
         );
         let (name, account) = config.accounts.first_key_value().unwrap();
         assert_eq!(name.as_str(), "shop_2");
-        let secrets: Vec<&str> = account.webhook_secrets.iter().map(|s| s.expose()).collect();
+        let secrets: Vec<&str> = account
+            .webhook_secrets
+            .iter()
+            .map(crate::secret::Secret::expose)
+            .collect();
         assert_eq!(secrets, ["whs_a", "whs_b"]);
         let odoo = account.odoo.as_ref().unwrap();
         assert_eq!(
