@@ -1,1 +1,12 @@
-//! s
+//! What tests and the quickstart share: simulators of the outside world, and a harness that
+//! starts real servers on free ports.
+//!
+//! [`odoo`] simulates Odoo, [`ventipay`] simulates Ventipay, both exactly as far as they are
+//! known; [`harness`] starts nats-server, PostgreSQL and our own binaries. Not here: the
+//! tests themselves (`store/`, `simulators/`, `e2e/`).
+
+pub mod harness;
+
+pub mod odoo;
+
+pub mod ventipay;

@@ -1,1 +1,17 @@
-//! s
+//! The worker: turns webhooks into recorded facts, and facts into bookings in Odoo, once.
+//!
+//! The story of an event, in reading order: [`consume`] takes it off the broker and into the
+//! log; [`settle`] brings it to rest (a function that fits a screen); [`domain`] decides,
+//! purely; [`store`] is the log; [`odoo`] and [`ventipay`] are the only places that talk to
+//! the outside; [`retry`] says when to try again; [`views`] folds the log into what people
+//! look at; [`say`] puts it into words.
+//!
+//! Not here: receiving webhooks (the ingress).
+
+pub mod domain;
+
+pub mod retry;
+
+pub mod store;
+
+pub mod odoo;

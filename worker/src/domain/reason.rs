@@ -1,0 +1,225 @@
+//! Why an event rests where it rests: each reason with the facts a person needs.
+//!
+//! Not here: the sentences ([`crate::say`]); which reason applies ([`super::decide`]).
+
+use concilia_shared::money::Money;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What is wrong with a signed body that does not read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "problem", rename_all = "snake_case")]
+pub enum Problem {
+    /// Not UTF-8.
+    NotUtf8,
+    /// Not JSON, or nested too deeply, or a number too large.
+    NotJson,
+    /// An object names one key twice: which value was meant is anybody's guess.
+    DuplicateKey {
+        /// The key, cut to 64 characters.
+        key: String,
+    },
+    /// A field we need is missing or of the wrong kind.
+    Field {
+        /// Its path, `data.amount`.
+        path: String,
+    },
+    /// A currency whose factor is unknown.
+    UnknownCurrency {
+        /// The code as sent, cut to 16 characters.
+        code: String,
+    },
+}
+
+/// Why nothing is to be done in Odoo.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum RecordReason {
+    /// The type asks for nothing.
+    NothingToDo,
+    /// Paid before the account's `book_from`.
+    BeforeBookFrom {
+        /// The setting at the time.
+        book_from: Timestamp,
+    },
+    /// Another event told the same payment.
+    ToldBefore,
+}
+
+/// Why an event is none of the account's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum IgnoreReason {
+    /// A test event in a live account, or the reverse.
+    OtherEnvironment {
+        /// The envelope's `live`; absent if it had none.
+        live: Option<bool>,
+    },
+}
+
+/// What a Pending event waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum PendingReason {
+    /// No order matches yet.
+    NoMatch,
+    /// The order has no posted invoice, and the account waits for one.
+    NoInvoiceYet {
+        /// The order's name.
+        order: String,
+    },
+    /// Ventipay does not (yet) say that it is paid.
+    NotPaidYet {
+        /// The status Ventipay answered.
+        status: String,
+    },
+    /// Odoo changed between looking and booking.
+    Changed {
+        /// What changed, as the action names it.
+        what: String,
+    },
+    /// Odoo did not answer, or not usefully. Uses no retry.
+    OdooUnavailable,
+    /// Ventipay did not answer. Uses no retry.
+    VentipayUnavailable,
+    /// The account cannot book until somebody sets something right. Uses no retry.
+    NotReady {
+        /// What is missing.
+        why: NotReady,
+    },
+}
+
+/// Why an account cannot book at all; each names what to run or set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "why", rename_all = "snake_case")]
+pub enum NotReady {
+    /// The account has no `odoo` section.
+    NoOdoo,
+    /// Odoo refused login, key or rights.
+    Denied,
+    /// An action is missing, archived or does not answer as ours does.
+    ActionMissing,
+    /// An action's text is not this build's.
+    ActionDiffers,
+    /// No provider for the company, or without a payment method line and account.
+    NoProvider,
+    /// The provider is disabled in Odoo.
+    ProviderDisabled,
+    /// The connector's field does not exist on `sale.order`.
+    UnknownField {
+        /// The field.
+        field: String,
+    },
+    /// Odoo answered a call of ours with an error that says something is set up wrong.
+    Misconfigured {
+        /// Odoo's sentence, cut to 300 characters.
+        detail: String,
+    },
+}
+
+/// Why a person is needed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum ParkReason {
+    /// The signed body does not read.
+    Unreadable {
+        /// What is wrong with it.
+        problem: Problem,
+    },
+    /// Paid amount and document differ.
+    AmountMismatch {
+        /// What Ventipay says was paid.
+        paid: Money,
+        /// What the document asks for, as decimal text.
+        expected: String,
+        /// The document's name.
+        document: String,
+    },
+    /// Paid currency and document's currency differ.
+    CurrencyMismatch {
+        /// What Ventipay says was paid.
+        paid: Money,
+        /// The document's currency in Odoo.
+        expected: String,
+        /// The document's name.
+        document: String,
+    },
+    /// More than one order matches.
+    Ambiguous {
+        /// The value searched.
+        value: String,
+        /// Names of the orders, at most 5.
+        orders: Vec<String>,
+    },
+    /// The document is paid, but not by this checkout through us.
+    AlreadyPaid {
+        /// The document's name.
+        document: String,
+        /// What paid it, as far as can be seen.
+        by: String,
+    },
+    /// The order is cancelled.
+    OrderCancelled {
+        /// Its name.
+        order: String,
+    },
+    /// The document is of another company.
+    OtherCompany {
+        /// Its name.
+        document: String,
+    },
+    /// What is booked under this checkout is not what was paid.
+    BookedDifferently {
+        /// What Ventipay says was paid.
+        paid: Money,
+        /// What Odoo holds, as decimal text and currency.
+        booked: String,
+    },
+    /// Ventipay's own answers contradict each other.
+    ContradictedByVentipay {
+        /// What the signed event says.
+        told: Money,
+        /// What the API answered, as decimal text and currency.
+        answered: String,
+    },
+    /// Refunded before it was booked.
+    Refunded,
+    /// Disputed before it was booked.
+    Disputed,
+    /// Ventipay says the checkout was canceled or expired, or does not know it.
+    NotPayable {
+        /// The status Ventipay answered.
+        status: String,
+    },
+    /// Genuine but late, and no API key to ask whether it still holds.
+    LateAndUnverifiable {
+        /// By how many seconds.
+        late_s: i64,
+    },
+    /// Odoo refused the booking.
+    RefusedByOdoo {
+        /// The fence or `odoo`.
+        why: String,
+        /// Odoo's sentence, cut to 500 characters; empty for a fence.
+        detail: String,
+    },
+    /// Tried for as long as configured.
+    RetriesExhausted {
+        /// Tries used.
+        attempts: u32,
+        /// What it was waiting for.
+        waiting_for: Box<PendingReason>,
+    },
+    /// The payload was erased before it could be acted upon.
+    PayloadErased,
+}
+
+impl PendingReason {
+    /// Whether it is weather: not the event's doing, and no retry is used up.
+    pub fn is_weather(&self) -> bool {
+        matches!(
+            self,
+            Self::OdooUnavailable | Self::VentipayUnavailable | Self::NotReady { .. }
+        )
+    }
+}

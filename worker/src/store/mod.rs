@@ -1,0 +1,195 @@
+//! The event store: the log, the raw payloads, the broker's positions, and the work table.
+//!
+//! The port is the trait [`EventStore`]; [`postgres`] and [`sqlite`] implement it, and one
+//! contract suite in `tests/` holds both to the same behaviour. The log is append-only by
+//! permission and by trigger. Not here: what an event means ([`crate::domain`]).
+//!
+//! # The chain
+//! Each stream is a hash chain: `hash = sha256(previous hash ‖ canonical(event))`, where the
+//! first previous hash is 32 zero bytes; see [`chain`].
+
+use async_trait::async_trait;
+use concilia_shared::id::{AccountName, EventId, StreamId};
+use concilia_shared::webhook::Webhook;
+use jiff::Timestamp;
+
+use crate::domain::event::{Event, WebhookReceived};
+
+/// A place in the log for a follower that must not skip a late commit: everything up to it
+/// has been seen. Opaque to callers; starts at the default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor {
+    /// PostgreSQL: the transaction id of the last event seen; SQLite: 0.
+    pub transaction: i64,
+    /// The position of the last event seen.
+    pub position: i64,
+}
+
+/// An event as it stands in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// Where a follower stands after seeing it.
+    pub cursor: Cursor,
+    /// Its stream.
+    pub stream: StreamId,
+    /// Its place in the stream, from 1, without gaps.
+    pub sequence: i64,
+    /// When it was appended.
+    pub recorded_at: Timestamp,
+    /// The fact.
+    pub event: Event,
+    /// The link of the chain: lower-case hex.
+    pub hash: String,
+}
+
+/// Where a message stands in the broker.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BrokerPosition {
+    /// Identity of the JetStream stream: its name and when it was created, so that a stream
+    /// made anew is not taken for the old one.
+    pub stream: String,
+    /// The sequence in it, from 1.
+    pub sequence: u64,
+}
+
+/// A webhook as it comes off the broker, interpreted.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// The webhook, raw bytes and all.
+    pub webhook: Webhook,
+    /// What it says.
+    pub told: WebhookReceived,
+    /// The stream it belongs to.
+    pub stream: StreamId,
+    /// Where it stood in the broker.
+    pub position: BrokerPosition,
+}
+
+/// What became of an arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// New: appended, and its stream is due.
+    Appended,
+    /// The log has this event with this body.
+    Duplicate,
+    /// The log has this event id with another body; that is now a fact of its own (once).
+    Conflict,
+}
+
+/// A stream claimed for settling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The stream.
+    pub stream: StreamId,
+    /// Who holds it; a token nobody else has.
+    pub holder: String,
+    /// What the work row said when it was claimed; changes when something new arrives.
+    pub generation: i64,
+}
+
+/// What the log is appended with when a claim is settled a step further.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// New facts, in order; may be empty.
+    pub events: Vec<Event>,
+    /// The sequence of the stream's last event when this was decided.
+    pub after_sequence: i64,
+    /// What becomes of the claim.
+    pub then: Then,
+}
+
+/// What becomes of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// It goes on: only the events are appended.
+    Continue,
+    /// Released; the stream is due at this time, or earlier if something new arrived.
+    DueAt(Timestamp),
+    /// Released and at rest, unless something new arrived: then due at once.
+    Rest,
+}
+
+/// Why the store has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else appended to the stream first, or the claim is no longer ours: start over.
+    #[error("somebody else was first")]
+    Conflict,
+    /// The database is unavailable: try again.
+    #[error("the event store is unavailable: {0}")]
+    Unavailable(String),
+    /// A row does not read: a bug, or a hand in the database.
+    #[error("the event store holds something unreadable: {0}")]
+    Corrupt(String),
+    /// The database is set up in a way that can lose what was committed, or cannot be used.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// The event store.
+#[async_trait]
+pub trait EventStore: Send + Sync {
+    /// Appends webhooks and enqueues their streams, in one transaction, idempotently: an
+    /// event is known for ever by (account, event id). Every arrival's broker position is
+    /// kept, duplicates' too. New streams, and streams with something new, become due `now`.
+    /// Answers in the order given; the same id twice in one batch is Appended, then Duplicate.
+    async fn admit(
+        &self,
+        arrivals: &[Arrival],
+        now: Timestamp,
+    ) -> Result<Vec<Admission>, StoreError>;
+
+    /// A whole stream, in order.
+    async fn stream(&self, stream: &StreamId) -> Result<Vec<Recorded>, StoreError>;
+
+    /// The raw bytes of an event, exactly as signed; `None` if erased or unknown.
+    async fn payload(
+        &self,
+        account: &AccountName,
+        event: &EventId,
+    ) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// The log after `cursor`, at most `limit` events, in an order in which no late commit can
+    /// appear behind a cursor already passed.
+    async fn since(&self, cursor: Cursor, limit: usize) -> Result<Vec<Recorded>, StoreError>;
+
+    /// Claims up to `limit` due streams until `lease_until`, as `holder`. Streams never
+    /// settled before come first, then the longest due.
+    async fn claim(
+        &self,
+        holder: &str,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Claim>, StoreError>;
+
+    /// Appends a step's events and settles the claim, in one transaction.
+    ///
+    /// [`StoreError::Conflict`] if the stream has grown past `after_sequence` or the claim is
+    /// no longer held; then nothing was written.
+    async fn advance(&self, claim: &Claim, step: &Step, now: Timestamp) -> Result<(), StoreError>;
+
+    /// When the next stream is due, if any waits (leases included).
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Makes every waiting stream of the account (or of all) due `now`. Answers how many.
+    async fn wake(&self, account: Option<&AccountName>, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Broker sequences of `broker_stream` from `from` to `through`, both included, that the
+    /// store has never seen, as inclusive ranges, lowest first, at most `limit` ranges.
+    async fn missing(
+        &self,
+        broker_stream: &str,
+        from: u64,
+        through: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, u64)>, StoreError>;
+
+    /// Notes broker sequences that the broker no longer has, so that they are not asked for
+    /// again; inclusive ranges.
+    async fn note_gone(&self, broker_stream: &str, ranges: &[(u64, u64)])
+    -> Result<(), StoreError>;
+
+    /// Whether the database answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+}
