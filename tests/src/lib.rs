@@ -2,11 +2,13 @@
 //! starts real servers on free ports.
 //!
 //! [`odoo`] simulates Odoo, [`ventipay`] simulates Ventipay, both exactly as far as they are
-//! known; [`harness`] starts nats-server, PostgreSQL and our own binaries. Not here: the
-//! tests themselves (`store/`, `simulators/`, `e2e/`).
+//! known; [`scenario`] is what the quickstart plays through them; [`harness`] starts
+//! nats-server, PostgreSQL and our own binaries. Not here: the tests themselves (`store/`, `simulators/`, `e2e/`).
 
 pub mod harness;
 
 pub mod odoo;
 
 pub mod ventipay;
+
+pub mod scenario;

@@ -4,9 +4,14 @@
 //! log; [`settle`] brings it to rest (a function that fits a screen); [`domain`] decides,
 //! purely; [`store`] is the log; [`odoo`] and [`ventipay`] are the only places that talk to
 //! the outside; [`retry`] says when to try again; [`views`] folds the log into what people
-//! look at; [`say`] puts it into words.
+//! look at; [`say`] puts it into words. [`shell`] holds the ports, [`run`] keeps the loops
+//! going, [`commands`] is what operators type.
 //!
 //! Not here: receiving webhooks (the ingress).
+
+pub mod consume;
+
+pub mod settle;
 
 pub mod domain;
 
@@ -15,3 +20,25 @@ pub mod retry;
 pub mod store;
 
 pub mod odoo;
+
+pub mod ventipay;
+
+pub mod views;
+
+pub mod say;
+
+pub mod shell;
+
+pub mod clock;
+
+pub mod crash;
+
+pub mod run;
+
+pub mod wire;
+
+pub mod admin;
+
+pub mod telemetry;
+
+pub mod commands;

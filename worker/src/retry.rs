@@ -45,9 +45,7 @@ mod tests {
 
     #[test]
     fn the_table_of_the_documentation_is_what_the_schedule_does() {
-        let waits: Vec<u64> = (1..=10)
-            .map(|attempt| wait_s(&Retry::default(), attempt))
-            .collect();
+        let waits: Vec<u64> = (1..=10).map(|attempt| wait_s(&Retry::default(), attempt)).collect();
         assert_eq!(waits, [15, 30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600]);
     }
 

@@ -23,11 +23,14 @@ pub use schema::{
 pub const ENV_PREFIX: &str = "CONCILIA_";
 
 /// Variables with the prefix that are not configuration keys: read by the command line.
-pub const ENV_RESERVED: [&str; 4] = [
+pub const ENV_RESERVED: [&str; 7] = [
     "CONCILIA_CONFIG",
     "CONCILIA_LOG",
     "CONCILIA_CRASH_AT",
     "CONCILIA_LOG_FORMAT",
+    "CONCILIA_LANG",
+    "CONCILIA_ODOO_ADMIN_LOGIN",
+    "CONCILIA_ODOO_ADMIN_PASSWORD",
 ];
 
 /// Everything found wrong, each in one sentence.
@@ -67,4 +70,9 @@ pub fn load(
     } else {
         Err(ConfigError(wrong))
     }
+}
+
+/// The whole as TOML, defaults included, secrets as three stars.
+pub fn show(config: &Config) -> Result<String, toml::ser::Error> {
+    toml::to_string_pretty(config)
 }

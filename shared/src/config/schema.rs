@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::broker;
 use crate::id::AccountName;
 use crate::secret::Secret;
 
 /// The whole configuration.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The broker.
@@ -33,7 +33,7 @@ pub struct Config {
 }
 
 /// `[nats]`: the broker.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Nats {
     /// Server address, `nats://host:port` or `tls://host:port`.
@@ -70,7 +70,7 @@ impl Default for Nats {
 }
 
 /// `[ingress]`: the HTTP side.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ingress {
     /// Where webhooks are received.
@@ -110,7 +110,7 @@ impl Default for Ingress {
 }
 
 /// What becomes of a genuine but stale webhook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LatePolicy {
     /// Kept and marked late: a provider's resend may carry its first timestamp.
@@ -120,7 +120,7 @@ pub enum LatePolicy {
 }
 
 /// `[store]`: the event store.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Store {
     /// `postgres://…` or `sqlite://path`. May hold a password.
@@ -139,7 +139,7 @@ impl Default for Store {
 }
 
 /// `[worker]`: how the worker goes about its work.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Worker {
     /// Where health and metrics are served; not public.
@@ -167,7 +167,7 @@ impl Default for Worker {
 }
 
 /// `[retry]`: when a Pending event is tried again; see the worker's `retry` module.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retry {
     /// Wait after the first attempt, in seconds, before jitter.
@@ -193,7 +193,7 @@ impl Default for Retry {
 
 /// `[accounts.NAME]`: one Ventipay merchant account in one environment, tied to one Odoo
 /// database and company.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Account {
     /// `test` or `live`; the payload's `live` and the API key must agree with it.
@@ -246,7 +246,7 @@ fn default_match_keys() -> Vec<String> {
 }
 
 /// Test or live: never mixed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Environment {
     /// Keys `key_test_…`, payloads with `live: false`.
@@ -256,7 +256,7 @@ pub enum Environment {
 }
 
 /// How events are matched with Odoo.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Mode {
     /// External shop: a `sale.order` is found and its payment booked.
     #[default]
@@ -264,7 +264,7 @@ pub enum Mode {
 }
 
 /// Where Mode B looks on `sale.order`; `design.md`, Words.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Connector {
     /// `client_order_ref`.
@@ -283,7 +283,7 @@ pub enum Connector {
 }
 
 /// What becomes of a draft quotation that is paid.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum QuotationPolicy {
     /// Left as it is: confirming moves stock behind the connector's back.
@@ -294,7 +294,7 @@ pub enum QuotationPolicy {
 }
 
 /// What becomes of a payment whose order has no posted invoice.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CreditPolicy {
     /// Booked as a credit of the customer, linked to the order.
@@ -305,7 +305,7 @@ pub enum CreditPolicy {
 }
 
 /// `[accounts.NAME.odoo]`: one Odoo database and company.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Odoo {
     /// Base address, `https://shop.odoo.com`.
@@ -343,7 +343,7 @@ fn default_odoo_timeout_ms() -> u64 {
 }
 
 /// Which of Odoo's APIs is spoken; `odoo-api.md` section 0.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
     /// The server is asked: JSON-2 from 19 on, else JSON-RPC.
@@ -356,7 +356,7 @@ pub enum Transport {
 }
 
 /// `[accounts.NAME.ventipay]`: Ventipay's API.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ventipay {
     /// Base address.
@@ -620,5 +620,7 @@ mod tests {
         );
         let config = load(&text, []).unwrap();
         assert!(!format!("{config:?}").contains("hidden"));
+        let shown = super::super::show(&config).unwrap();
+        assert!(!shown.contains("hidden") && shown.contains("webhook_secrets = [\"***\"]"), "{shown}");
     }
 }

@@ -116,6 +116,12 @@ pub struct CheckoutPaid {
     pub amount: Money,
     /// When it was paid, if the body says so.
     pub paid_at: Option<Timestamp>,
+    /// The checkout's status, if the body says so; `paid` is expected.
+    pub status: Option<String>,
+    /// Refunded, wholly or in part.
+    pub refunded: bool,
+    /// Disputed.
+    pub disputed: bool,
 }
 
 /// A payment as it stands in Odoo.

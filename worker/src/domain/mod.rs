@@ -2,10 +2,24 @@
 //!
 //! In reading order: [`event`] (facts and their names), [`interpret`] (bytes to facts, total),
 //! [`state`] (a stream folded), [`observe`] (what Odoo and Ventipay answered, as plain
-//! values), [`decide`] (what to do about it).
+//! values), [`settings`] (what the account wants), [`decide`] (what to do about it), with
+//! [`reason`] (why something rests where it rests) throughout.
 
 pub mod event;
 
+pub mod interpret;
+
+mod strict_json;
+
 pub mod reason;
 
+pub mod state;
+
 pub mod observe;
+
+pub mod settings;
+
+pub mod decide;
+
+#[cfg(test)]
+mod ledger;

@@ -110,6 +110,8 @@ pub enum NotReady {
         /// The field.
         field: String,
     },
+    /// Ventipay refused the account's API key.
+    VentipayDenied,
     /// Odoo answered a call of ours with an error that says something is set up wrong.
     Misconfigured {
         /// Odoo's sentence, cut to 300 characters.
@@ -217,9 +219,6 @@ pub enum ParkReason {
 impl PendingReason {
     /// Whether it is weather: not the event's doing, and no retry is used up.
     pub fn is_weather(&self) -> bool {
-        matches!(
-            self,
-            Self::OdooUnavailable | Self::VentipayUnavailable | Self::NotReady { .. }
-        )
+        matches!(self, Self::OdooUnavailable | Self::VentipayUnavailable | Self::NotReady { .. })
     }
 }

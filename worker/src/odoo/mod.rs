@@ -4,6 +4,17 @@
 //! folder knows Odoo's shapes ([`wire`]). `odoo setup` is [`setup`]. Errors are weather or a
 //! set-up that somebody must put right: what Odoo says no to is an outcome.
 
+pub mod actions;
+pub mod classify;
+pub mod client;
+pub mod setup;
+pub mod transport;
+
+mod http;
+mod json2;
+mod jsonrpc;
+mod wire;
+
 use async_trait::async_trait;
 
 use crate::domain::observe::{Book, BookOutcome, InOdoo, Lookup};

@@ -7,8 +7,33 @@
 //! # The chain
 //! Each stream is a hash chain: `hash = sha256(previous hash ‖ canonical(event))`, where the
 //! first previous hash is 32 zero bytes; see [`chain`].
+//!
+//! Read next: [`open`], [`chain`], `admission` (what becomes of a batch, purely), `gaps`
+//! (which broker positions were never seen), then one of the stores; the tables are in
+//! `migrations/`.
+
+pub mod chain;
+
+pub mod postgres;
+
+pub mod sqlite;
+
+mod admission;
+
+mod error;
+
+mod gaps;
+
+mod lease;
+
+mod migrate;
+
+mod row;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use concilia_shared::config;
 use concilia_shared::id::{AccountName, EventId, StreamId};
 use concilia_shared::webhook::Webhook;
 use jiff::Timestamp;
@@ -149,12 +174,16 @@ pub trait EventStore: Send + Sync {
         event: &EventId,
     ) -> Result<Option<Vec<u8>>, StoreError>;
 
+    /// Checks the hash chain of a stream; says where it breaks, if it does.
+    async fn verify(&self, stream: &StreamId) -> Result<Result<(), chain::Break>, StoreError>;
+
     /// The log after `cursor`, at most `limit` events, in an order in which no late commit can
     /// appear behind a cursor already passed.
     async fn since(&self, cursor: Cursor, limit: usize) -> Result<Vec<Recorded>, StoreError>;
 
-    /// Claims up to `limit` due streams until `lease_until`, as `holder`. Streams never
-    /// settled before come first, then the longest due.
+    /// Claims up to `limit` due streams until `lease_until`, as `holder`; a claim whose lease
+    /// has passed can be claimed anew. Streams with something never tried before come first,
+    /// then those that wait, the longest due first in each; at rest costs nothing.
     async fn claim(
         &self,
         holder: &str,
@@ -166,17 +195,24 @@ pub trait EventStore: Send + Sync {
     /// Appends a step's events and settles the claim, in one transaction.
     ///
     /// [`StoreError::Conflict`] if the stream has grown past `after_sequence` or the claim is
-    /// no longer held; then nothing was written.
+    /// no longer held; then nothing was written. When it has grown, the claim is still held:
+    /// read the stream again and go on. A claim whose lease has passed is held for as long as
+    /// nobody claimed the stream anew. A release with something new since the claim (an
+    /// arrival, a wake) makes the stream due `now`, whatever `then` says: at worst that costs
+    /// one more look.
     async fn advance(&self, claim: &Claim, step: &Step, now: Timestamp) -> Result<(), StoreError>;
 
     /// When the next stream is due, if any waits (leases included).
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Makes every waiting stream of the account (or of all) due `now`. Answers how many.
+    /// Makes every waiting stream of the account (or of all) due `now`; one that is claimed at
+    /// this moment becomes due once released. Answers how many.
     async fn wake(&self, account: Option<&AccountName>, now: Timestamp) -> Result<u64, StoreError>;
 
     /// Broker sequences of `broker_stream` from `from` to `through`, both included, that the
-    /// store has never seen, as inclusive ranges, lowest first, at most `limit` ranges.
+    /// store has never seen, as inclusive ranges, lowest first, at most `limit` ranges. Looks
+    /// through at most 100,000 positions it does not know to be without gaps; the next call
+    /// goes on from there.
     async fn missing(
         &self,
         broker_stream: &str,
@@ -192,4 +228,20 @@ pub trait EventStore: Send + Sync {
 
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), StoreError>;
+}
+
+/// Opens the store the configuration names: `postgres://…` or `sqlite://path`. Creates or
+/// upgrades its tables where they are not this build's.
+///
+/// [`StoreError::Refused`] with a sentence for people if the database could lose what it
+/// committed, or cannot be used; [`StoreError::Unavailable`] if it does not answer.
+pub async fn open(config: &config::Store) -> Result<Arc<dyn EventStore>, StoreError> {
+    let url = config.url.expose();
+    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        Ok(Arc::new(postgres::PostgresStore::open(config).await?))
+    } else if url.starts_with("sqlite:") {
+        Ok(Arc::new(sqlite::SqliteStore::open(config).await?))
+    } else {
+        Err(StoreError::Refused("store.url must start with postgres:// or sqlite://.".to_owned()))
+    }
 }

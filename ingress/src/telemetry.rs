@@ -1,0 +1,62 @@
+//! Logs and metrics of the process: how they are set up. What is counted is in
+//! [`crate::measure`].
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use anyhow::Context;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+use crate::measure;
+
+/// Which lines are written: a `tracing` filter such as `info` or `concilia_ingress=debug`.
+pub const LOG_VARIABLE: &str = "CONCILIA_LOG";
+
+/// How they are written: `pretty` (the default) or `json`.
+pub const FORMAT_VARIABLE: &str = "CONCILIA_LOG_FORMAT";
+
+/// Seconds; the disk's sync is a few tenths of a millisecond to a few tens.
+const ACK_BUCKETS: [f64; 12] =
+    [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0];
+
+const BATCH_BUCKETS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
+
+/// How often the metrics' own memory is tidied; without it histograms grow for ever.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Writes logs to standard error, as the two variables say.
+pub fn start_logs() -> anyhow::Result<()> {
+    let filter = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| "info".to_owned());
+    let filter = EnvFilter::try_new(&filter)
+        .with_context(|| format!("{LOG_VARIABLE} is not a log filter; write info or debug"))?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match std::env::var(FORMAT_VARIABLE).as_deref() {
+        Ok("json") => lines.json().flatten_event(true).init(),
+        Ok("pretty") | Err(_) => lines.with_ansi(std::io::stderr().is_terminal()).init(),
+        Ok(other) => anyhow::bail!("{FORMAT_VARIABLE} is {other:?}; write json or pretty"),
+    }
+    Ok(())
+}
+
+/// Collects metrics from here on, in this process once.
+pub fn start_metrics() -> anyhow::Result<PrometheusHandle> {
+    let handle =
+        builder()?.install_recorder().context("the metrics recorder cannot be installed")?;
+    measure::describe();
+    let tidied = handle.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(UPKEEP_INTERVAL).await;
+            tidied.run_upkeep();
+        }
+    });
+    Ok(handle)
+}
+
+fn builder() -> anyhow::Result<PrometheusBuilder> {
+    let named = |name: &str| Matcher::Full(name.to_owned());
+    Ok(PrometheusBuilder::new()
+        .set_buckets_for_metric(named(measure::ACK_SECONDS), &ACK_BUCKETS)?
+        .set_buckets_for_metric(named(measure::BATCH_SIZE), &BATCH_BUCKETS)?)
+}

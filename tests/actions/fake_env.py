@@ -1,0 +1,383 @@
+"""A small pretended Odoo: records, unique constraints, savepoints, and the post-processing of a transaction.
+
+What it is: as much of `env` as worker/actions/*.py touch, for the series 17, 18 and 19, filled from the WORLD of a case
+(README.md in this folder). A field, method or SQL statement it does not know is an error: the actions may use only what was
+seen on real servers.
+What it is not: an Odoo. Nothing is computed that no case needs.
+Read next: run.py; worker/actions/README.md.
+"""
+import copy
+import datetime
+import re
+
+# Fields by model; "many2one model" and so on; a leading number is the first series that has the field.
+FIELDS = {
+    "ir.model.data": {"module": "char", "name": "char", "model": "char", "res_id": "integer", "noupdate": "boolean"},
+    "ir.config_parameter": {"key": "char", "value": "text"},
+    "ir.actions.server": {"name": "char", "code": "text"},
+    "res.company": {"name": "char"},
+    "res.partner": {"name": "char"},
+    "res.currency": {"name": "char", "decimal_places": "integer", "active": "boolean"},
+    "payment.method": {"name": "char"},
+    "payment.provider": {"state": "selection", "company_id": "many2one res.company",
+                         "payment_method_ids": "many2many payment.method"},
+    "account.payment.method.line": {"payment_provider_id": "many2one payment.provider", "payment_type": "selection",
+                                    "payment_account_id": "integer"},
+    "sale.order": {"name": "char", "state": "selection", "company_id": "many2one res.company", "amount_total": "monetary",
+                   "currency_id": "many2one res.currency", "partner_invoice_id": "many2one res.partner",
+                   "client_order_ref": "char", "origin": "char", "invoice_ids": "many2many account.move",
+                   "transaction_ids": "many2many payment.transaction"},
+    "account.move": {"name": "char", "move_type": "selection", "state": "selection", "payment_state": "selection",
+                     "company_id": "many2one res.company", "currency_id": "many2one res.currency",
+                     "amount_total": "monetary", "amount_residual": "monetary",
+                     "matched_payment_ids": "18 many2many account.payment"},
+    "account.payment": {"name": "char", "state": "selection", "date": "date", "amount": "monetary",
+                        "currency_id": "many2one res.currency", "company_id": "many2one res.company",
+                        "payment_type": "selection", "move_id": "many2one account.move", "memo": "18 char"},
+    "payment.transaction": {"reference": "char", "provider_reference": "char", "state": "selection", "amount": "monetary",
+                            "currency_id": "many2one res.currency", "company_id": "many2one res.company",
+                            "provider_id": "many2one payment.provider", "payment_method_id": "many2one payment.method",
+                            "operation": "selection", "partner_id": "many2one res.partner",
+                            "last_state_change": "datetime", "payment_id": "many2one account.payment",
+                            "invoice_ids": "many2many account.move", "sale_order_ids": "many2many sale.order"},
+}
+UNIQUE = {"payment.transaction": ("reference",), "ir.model.data": ("module", "name")}
+EMPTY = {"integer": 0, "monetary": 0.0}
+TOUCH_ORDER = "UPDATE sale_order SET write_date = write_date WHERE id = %s"
+HASH_ACTIONS = ("SELECT d.name, encode(sha256(convert_to(btrim(s.code, %s), 'UTF8')), 'hex')"
+                " FROM ir_model_data d JOIN ir_act_server s ON s.id = d.res_id"
+                " WHERE d.module = 'concilia' AND d.model = 'ir.actions.server'"
+                " AND d.name IN ('action_observe', 'action_book')")
+OPERATIONS = {"online_redirect", "online_direct", "online_token", "offline", "validation", "refund"}
+
+
+class UserError(Exception):
+    """A sentence of Odoo's for people."""
+
+
+class DatabaseError(Exception):
+    """What psycopg2 raises: a message and a five-letter code."""
+
+    def __init__(self, message, pgcode):
+        super().__init__(message)
+        self.pgcode = pgcode
+
+
+class Command:
+    """The one x2many command the actions use."""
+
+    @staticmethod
+    def set(ids):
+        return (6, 0, list(ids))
+
+
+class Field:
+    """What `_fields` tells of a field."""
+
+    def __init__(self, kind):
+        self.type = kind.split()[0]
+        self.comodel = kind.split()[1] if " " in kind else None
+        self.store, self.search = True, None
+
+
+class Database:
+    """The tables, what others have committed unseen, and the faults to inject."""
+
+    def __init__(self, series, today):
+        self.series, self.today = series, today
+        self.tables = {model: {} for model in FIELDS}
+        self.fields = {model: {name: Field(re.sub(r"^\d+ ", "", kind)) for name, kind in fields.items()
+                               if not kind[0].isdigit() or int(kind.split()[0]) <= series}
+                       for model, fields in FIELDS.items()}
+        self.mails = 0
+        self.unseen = {"payment.transaction": [], "ir.model.data": []}
+        self.touched, self.faults = [], []
+
+    def insert(self, model, values):
+        """A new row; its id unless `values` brings one."""
+        row = dict(values)
+        row.setdefault("id", max(self.tables[model], default=0) + 1)
+        self.tables[model][row["id"]] = row
+        return row["id"]
+
+    def fault(self, step, item):
+        """Raises what the case wants to happen at this step, or gives the fault that changes what it does."""
+        for fault in self.faults:
+            if fault["at"] == step and fault.get("item", item) == item:
+                if "message" not in fault:
+                    return fault
+                if fault.get("pgcode"):
+                    raise DatabaseError(fault["message"], fault["pgcode"])
+                raise UserError(fault["message"])
+        return {}
+
+
+class Savepoint:
+    """An object to close, as `env.cr.savepoint()` gives it."""
+
+    def __init__(self, database):
+        self.database, self.closed = database, False
+        self.saved = copy.deepcopy((database.tables, database.mails))
+
+    def close(self, *, rollback):
+        if not self.closed and rollback:
+            self.database.tables, self.database.mails = self.saved
+        self.closed = True
+
+
+class Cursor:
+    """The two statements the actions send, and savepoints."""
+
+    def __init__(self, database):
+        self.database, self.rows, self.savepoints = database, [], []
+
+    def savepoint(self):
+        self.savepoints.append(Savepoint(self.database))
+        return self.savepoints[-1]
+
+    def fetchall(self):
+        return self.rows
+
+    def execute(self, statement, parameters):
+        words = " ".join(statement.split())
+        if words == TOUCH_ORDER:
+            if parameters[0] in self.database.touched:
+                raise DatabaseError("could not serialize access due to concurrent update", "40001")
+        elif words == HASH_ACTIONS and parameters == (" \n\r\t",):
+            tables = self.database.tables
+            self.rows = [(row["name"], tables["ir.actions.server"][row["res_id"]]["sha256"])
+                         for row in tables["ir.model.data"].values() if row["model"] == "ir.actions.server"]
+        else:
+            raise AssertionError(f"unknown SQL: {words}")
+
+
+class Env:
+    """`env` of a user who may read and write nothing by himself."""
+
+    def __init__(self, database, context):
+        self.database, self.context, self.cr = database, context, Cursor(database)
+
+    def __getitem__(self, model):
+        return Records(self, model, (), False, self.context)
+
+    def flush_all(self):
+        """Nothing is held back here."""
+
+
+class Records:
+    """A recordset."""
+
+    def __init__(self, env, model, ids, su, context):
+        self.env, self._name, self.ids, self._su, self._context = env, model, list(ids), su, context
+        self._database = env.database
+        self._fields = env.database.fields[model]
+
+    # -- sets --
+    def _with(self, ids):
+        return Records(self.env, self._name, ids, self._su, self._context)
+
+    def __iter__(self):
+        return iter([self._with([each]) for each in self.ids])
+
+    def __len__(self):
+        return len(self.ids)
+
+    def __getitem__(self, key):
+        if isinstance(key, str):
+            return getattr(self, key)
+        return self._with(self.ids[key] if isinstance(key, slice) else [self.ids[key]])
+
+    def __or__(self, other):
+        assert self._name == other._name
+        return self._with(dict.fromkeys(self.ids + other.ids))
+
+    def __eq__(self, other):
+        return isinstance(other, Records) and (self._name, set(self.ids)) == (other._name, set(other.ids))
+
+    def __contains__(self, other):
+        return set(other.ids) <= set(self.ids)
+
+    def filtered(self, keep):
+        return self._with([each.id for each in self if keep(each)])
+
+    def sorted(self, key):
+        return self._with([each.id for each in sorted(self, key=lambda each: getattr(each, key))])
+
+    def mapped(self, name):
+        return [getattr(each, name) for each in self]
+
+    # -- environment --
+    def sudo(self):
+        return Records(self.env, self._name, self.ids, True, self._context)
+
+    def with_context(self, **values):
+        return Records(self.env, self._name, self.ids, self._su, {**self._context, **values})
+
+    def with_company(self, company_id):
+        return self.with_context(allowed_company_ids=[company_id])
+
+    def browse(self, ids=()):
+        return self._with(ids if isinstance(ids, (list, tuple)) else [ids] if ids else [])
+
+    def exists(self):
+        return self._with([each for each in self.ids if each in self._table])
+
+    @property
+    def _table(self):
+        if not self._su:
+            raise AssertionError(f"{self._name} is touched without sudo")
+        return self._database.tables[self._name]
+
+    # -- fields --
+    def __getattr__(self, name):
+        if name == "id":
+            return self.ids[0] if self.ids else False
+        method = METHODS.get((self._name, name))
+        if method and (not isinstance(method, tuple) or self._database.series in method[1]):
+            call = method[0] if isinstance(method, tuple) else method
+            return lambda *args, **kwargs: call(self, *args, **kwargs)
+        field = self._fields.get(name)
+        if field is None:
+            raise AttributeError(f"{self._name} of {self._database.series} has no {name}")
+        table = self._table
+        if field.comodel:
+            # Newest first, as Odoo has it: who wants another order must ask for it.
+            related = [each for row in self.ids for each in sorted(self._related(table[row], name), reverse=True)]
+            return Records(self.env, field.comodel, dict.fromkeys(related), self._su, self._context)
+        if len(self.ids) > 1:
+            raise ValueError(f"Expected singleton: {self._name}{tuple(self.ids)}")
+        value = table[self.ids[0]].get(name) if self.ids else None
+        return EMPTY.get(field.type, False) if value in (None, "") else value
+
+    def _related(self, row, name):
+        tables = self._database.tables
+        if (self._name, name) == ("sale.order", "invoice_ids"):
+            return [move["id"] for move in tables["account.move"].values() if move.get("order") == row["id"]]
+        if (self._name, name) == ("sale.order", "transaction_ids"):
+            return [tx["id"] for tx in tables["payment.transaction"].values() if row["id"] in tx["sale_order_ids"]]
+        if (self._name, name) == ("account.move", "matched_payment_ids"):
+            return [pay["id"] for pay in tables["account.payment"].values() if row["id"] in pay["invoices"] + pay["matched"]]
+        value = row.get(name)
+        return value if isinstance(value, list) else [value] if value else []
+
+    # -- rows --
+    def search(self, domain, limit=None, order="id"):
+        assert order == "id"
+        found = [row["id"] for row in self._table.values() if self._holds(row, domain)]
+        return self._with(sorted(found)[:limit])
+
+    def search_count(self, domain):
+        return len(self.search(domain))
+
+    def _holds(self, row, domain):
+        stack = []
+        for term in reversed(domain):
+            if term == "!":
+                stack.append(not stack.pop())
+            elif term in ("|", "&"):
+                one, two = stack.pop(), stack.pop()
+                stack.append(one or two if term == "|" else one and two)
+            else:
+                stack.append(self._term(row, *term))
+        return all(stack)
+
+    def _term(self, row, name, operator, value):
+        if name != "id" and name not in self._fields:
+            raise ValueError(f"Invalid field {self._name}.{name}")
+        held = row.get(name)
+        held = False if held in (None, "") else held
+        return {"=": lambda: held == value, "!=": lambda: held != value, "in": lambda: held in value,
+                "not in": lambda: held not in value,
+                "ilike": lambda: value.lower() in str(held or "").lower()}[operator]()
+
+    def create(self, values):
+        unknown = set(values) - set(self._fields)
+        assert not unknown, f"{self._name} has no {unknown}"
+        step = {"payment.transaction": "create", "ir.model.data": "name"}[self._name]
+        fault = self._database.fault(step, values.get("reference", values.get("name")))
+        row = {name: self._stored(name, value) for name, value in values.items()}
+        assert self._name != "ir.model.data" or row["noupdate"] is True
+        if self._name == "payment.transaction":
+            assert row["operation"] in OPERATIONS
+            row["amount"] = float(fault.get("stores", row["amount"]))
+            complete_transaction(self._database, row)
+        key = [row[name] for name in UNIQUE[self._name]]
+        for other in [*self._table.values(), *self._database.unseen[self._name]]:
+            if [other[name] for name in UNIQUE[self._name]] == key:
+                raise DatabaseError(f"duplicate key value violates unique constraint ({', '.join(UNIQUE[self._name])})\n"
+                                    f"DETAIL:  Key {key} already exists.", "23505")
+        return self._with([self._database.insert(self._name, row)])
+
+    def write(self, values):
+        assert set(values) == {"sale_order_ids"} and self._name == "payment.transaction"
+        self._database.fault("link", self.reference)
+        self._table[self.id].update({name: self._stored(name, value) for name, value in values.items()})
+
+    def _stored(self, name, value):
+        return value[0][2] if self._fields[name].type == "many2many" else value
+
+
+# -- what Odoo does by itself --
+def complete_transaction(database, row):
+    provider = database.tables["payment.provider"][row["provider_id"]]
+    decimals = database.tables["res.currency"][row["currency_id"]]["decimal_places"]
+    row.setdefault("sale_order_ids", [])
+    row.update(company_id=provider["company_id"], amount=round(row["amount"], decimals), payment_id=False)
+
+
+def action_confirm(orders):
+    if not orders._database.fault("confirm", None):
+        orders._table[orders.id]["state"] = "sale"
+
+
+def reconciled_payments(moves):
+    found = [pay["id"] for pay in moves._database.tables["account.payment"].values() if moves.id in pay["invoices"]]
+    return Records(moves.env, "account.payment", found, moves._su, moves._context)
+
+
+def post_process(transactions):
+    database, tx = transactions._database, transactions._table[transactions.id]
+    fault = database.fault("post_process", tx["reference"])
+    currency = database.tables["res.currency"][tx["currency_id"]]
+    if not currency["active"]:
+        raise UserError(f"You cannot validate a document with an inactive currency: {currency['name']}")
+    if tx["state"] != "done" or tx["payment_id"] or fault:
+        return
+    database.mails += len(tx["sale_order_ids"])
+    date = datetime.date.fromisoformat(transactions._context.get("default_date", database.today))
+    tx["payment_id"] = enter_payment(database, tx, date, next_payment_name(database, date.year))
+
+
+def next_payment_name(database, year):
+    prefix = f"PBNK1/{year}/"
+    taken = [int(pay["name"][len(prefix):]) for pay in database.tables["account.payment"].values()
+             if pay["name"] and pay["name"].startswith(prefix)]
+    return f"{prefix}{max(taken, default=0) + 1:05}"
+
+
+def enter_payment(database, tx, date, name):
+    entry = database.insert("account.move", {"name": name, "move_type": "entry", "state": "posted"})
+    left, reconciled = tx["amount"], []
+    moves = [database.tables["account.move"][each] for each in tx["invoice_ids"]]
+    for move in sorted(moves, key=lambda move: (move["amount_residual"], move["id"])):
+        move["state"] = "posted"
+        part = min(left, move["amount_residual"])
+        if part > 0 and (move["company_id"], move["currency_id"]) == (tx["company_id"], tx["currency_id"]):
+            left, move["amount_residual"] = round(left - part, 6), round(move["amount_residual"] - part, 6)
+            move["payment_state"] = "partial" if move["amount_residual"] else "paid"
+            reconciled.append(move["id"])
+    state = "posted" if database.series == 17 else "in_process" if left else "paid"
+    return database.insert("account.payment", {
+        "name": name, "state": state, "date": date, "amount": tx["amount"], "currency_id": tx["currency_id"],
+        "company_id": tx["company_id"], "payment_type": "inbound", "move_id": entry, "invoices": reconciled, "matched": [],
+        "transaction": tx["reference"]})
+
+
+METHODS = {
+    ("sale.order", "action_confirm"): action_confirm,
+    ("account.move", "_get_reconciled_payments"): reconciled_payments,
+    ("payment.transaction", "_post_process"): (post_process, (18, 19)),
+    ("payment.transaction", "_finalize_post_processing"): (post_process, (17,)),
+    ("ir.config_parameter", "get_param"): lambda records, key: next(
+        (row["value"] for row in records._table.values() if row["key"] == key), False),
+}

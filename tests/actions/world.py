@@ -1,0 +1,161 @@
+"""Turns the WORLD of a case into a pretended Odoo, and a pretended Odoo into the rows AFTER speaks of.
+
+What it is not: the behaviour (fake_env.py) or the comparison (run.py). The format is in README.md.
+"""
+import datetime
+
+from fake_env import Database, complete_transaction
+
+CURRENCIES = [{"name": "CLP"}, {"name": "UF", "decimals": 2}, {"name": "USD", "decimals": 2},
+              {"name": "CLF", "decimals": 4, "active": False}]
+PROVIDERS = [{"id": 7, "company_id": 1}, {"id": 8, "company_id": 2}]
+NOWHERE = 999999  # the id an external id has when its record is gone
+
+
+def load(world, series, sha256):
+    """A database holding `world`; `sha256` maps "observe" and "book" to what their stored text hashes to."""
+    database = Database(series, world.get("today", "2026-11-23"))
+    database.insert("ir.config_parameter", {"key": "database.uuid", "value": world.get("database", "db-uuid")})
+    database.insert("res.partner", {"name": "Cliente"})
+    for name in world.get("actions", ["observe", "book"]):
+        action = database.insert("ir.actions.server", {"sha256": sha256[name]})
+        _name(database, f"action_{name}", "ir.actions.server", action)
+    for row in world.get("companies", [{"id": 1}, {"id": 2}]):
+        database.insert("res.company", row)
+    for row in world.get("currencies", CURRENCIES):
+        database.insert("res.currency", {"name": row["name"], "decimal_places": row.get("decimals", 0),
+                                         "active": row.get("active", True)})
+    for row in world.get("providers", PROVIDERS):
+        _provider(database, row)
+    for name in world.get("order_fields", []):
+        database.fields["sale.order"][name] = database.fields["sale.order"]["origin"]
+    add(database, world)
+    return database
+
+
+def add(database, rows):
+    """Orders, invoices, transactions and names, in that order; a row that exists is replaced."""
+    for row in rows.get("orders", []):
+        _order(database, row)
+    for row in rows.get("invoices", []):
+        _invoice(database, row)
+    for row in rows.get("transactions", []):
+        _transaction(database, row)
+    for row in rows.get("names", []):
+        found = [tx["id"] for tx in database.tables["payment.transaction"].values() if tx["reference"] == row["transaction"]]
+        _name(database, row["name"], "payment.transaction", found[0] if found else NOWHERE)
+
+
+def hide(database, others):
+    """What others commit after the snapshot: unseen, but known to the unique constraints and to a touched row."""
+    database.unseen = {
+        "payment.transaction": [{"reference": row["reference"]} for row in others.get("transactions", [])],
+        "ir.model.data": [{"module": "concilia", "name": row["name"]} for row in others.get("names", [])]}
+    database.touched = others.get("touched", [])
+
+
+def after(database):
+    """Every table AFTER can speak of."""
+    tables = database.tables
+    names = {model: {row["id"]: row["name"] for row in tables[model].values()}
+             for model in ("res.currency", "account.move", "account.payment")}
+    decimals = {row["id"]: row["decimal_places"] for row in tables["res.currency"].values()}
+    txs = tables["payment.transaction"].values()
+    references = {tx["id"]: tx["reference"] for tx in txs}
+    payments = tables["account.payment"].values()
+    return {
+        "mails": database.mails,
+        "payments": [{
+            "name": row["name"], "amount": _text(row["amount"], decimals[row["currency_id"]]),
+            "currency": names["res.currency"][row["currency_id"]], "date": str(row["date"]),
+            "company_id": row["company_id"], "transaction": row["transaction"],
+            "invoices": sorted(names["account.move"][each] for each in row["invoices"])}
+            for row in payments if row["transaction"]],
+        "invoices": [{
+            "id": row["id"], "state": row["state"], "payment_state": row["payment_state"],
+            "residual": _text(row["amount_residual"], decimals[row["currency_id"]]),
+            "payments": sum(row["id"] in pay["invoices"] for pay in payments)}
+            for row in tables["account.move"].values() if row["move_type"] != "entry"],
+        "orders": [{
+            "id": row["id"], "state": row["state"],
+            "transactions": sorted(tx["reference"] for tx in txs if row["id"] in tx["sale_order_ids"])}
+            for row in tables["sale.order"].values()],
+        "transactions": [{
+            "reference": tx["reference"], "provider_reference": tx["provider_reference"], "state": tx["state"],
+            "amount": _text(tx["amount"], decimals[tx["currency_id"]]),
+            "currency": names["res.currency"][tx["currency_id"]], "provider": tx["provider_id"],
+            "company_id": tx["company_id"], "payment": names["account.payment"].get(tx["payment_id"], False),
+            "orders": sorted(tx["sale_order_ids"]), "invoices": sorted(tx["invoice_ids"])} for tx in txs],
+        "names": [{"name": row["name"], "transaction": references.get(row["res_id"], False)}
+                  for row in tables["ir.model.data"].values() if row["model"] == "payment.transaction"],
+    }
+
+
+def _text(amount, decimals):
+    return f"{amount:.{decimals}f}"
+
+
+def _currency(database, row):
+    name = row.get("currency", "CLP")
+    return next(each["id"] for each in database.tables["res.currency"].values() if each["name"] == name)
+
+
+def _name(database, name, model, res_id):
+    known = [row for row in database.tables["ir.model.data"].values() if row["name"] == name]
+    values = {"module": "concilia", "name": name, "model": model, "res_id": res_id}
+    database.insert("ir.model.data", {**values, "id": known[0]["id"]} if known else values)
+
+
+def _provider(database, row):
+    company, ready = row.get("company_id", 1), row.get("ready", True)
+    method = database.insert("payment.method", {"name": "VentiPay"})
+    database.insert("payment.provider", {"id": row["id"], "state": row.get("state", "test"), "company_id": company,
+                                         "payment_method_ids": [method]})
+    database.insert("account.payment.method.line", {"payment_provider_id": row["id"], "payment_type": "inbound",
+                                                    "payment_account_id": 1101 if ready else False})
+    if row.get("ours", True):
+        _name(database, f"provider_company_{row.get('named_for', company)}", "payment.provider", row["id"])
+
+
+def _order(database, row):
+    columns = {"id", "name", "company_id", "state", "currency", "total"}
+    database.insert("sale.order", {
+        "id": row["id"], "name": row["name"], "company_id": row.get("company_id", 1), "state": row.get("state", "sale"),
+        "currency_id": _currency(database, row), "amount_total": float(row["total"]), "partner_invoice_id": 1,
+        **{name: value for name, value in row.items() if name not in columns}})
+
+
+def _invoice(database, row):
+    state = row.get("payment_state", "not_paid")
+    residual = row.get("residual", "0" if state in ("paid", "reversed") else row["total"])
+    database.insert("account.move", {
+        "id": row["id"], "name": row["name"], "order": row.get("order"), "move_type": row.get("type", "out_invoice"),
+        "state": row.get("state", "posted"), "payment_state": state, "company_id": row.get("company_id", 1),
+        "currency_id": _currency(database, row), "amount_total": float(row["total"]), "amount_residual": float(residual)})
+    for column, payment in (("payments", {"invoices": [row["id"]]}), ("unentered_payments", {"matched": [row["id"]]}),
+                            ("cancelled_payments", {"matched": [row["id"]], "state": "canceled"})):
+        for _each in range(row.get(column, 0)):
+            _payment(database, {"amount": 0.0, "currency_id": _currency(database, row), **payment})
+
+
+def _transaction(database, row):
+    tx = {"id": row["id"], "reference": row["reference"], "provider_reference": row.get("provider_reference", False),
+          "provider_id": row.get("provider", 7), "state": row.get("state", "done"), "amount": float(row["amount"]),
+          "currency_id": _currency(database, row), "sale_order_ids": row.get("orders", []),
+          "invoice_ids": row.get("invoices", [])}
+    complete_transaction(database, tx)
+    if row.get("payment"):
+        tx["payment_id"] = _payment(database, {
+            "name": row["payment"], "amount": tx["amount"], "currency_id": tx["currency_id"],
+            "company_id": tx["company_id"], "invoices": tx["invoice_ids"], "transaction": tx["reference"],
+            "date": row.get("date", database.today)})
+    tx["company_id"] = row.get("company_id", tx["company_id"])
+    database.insert("payment.transaction", tx)
+
+
+def _payment(database, row):
+    defaults = {"name": False, "state": "posted" if database.series == 17 else "paid", "company_id": 1, "invoices": [],
+                "matched": [], "payment_type": "inbound", "move_id": False, "transaction": False, "date": database.today}
+    row = {**defaults, **row}
+    row["date"] = datetime.date.fromisoformat(row["date"])
+    return database.insert("account.payment", row)

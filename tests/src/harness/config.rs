@@ -1,0 +1,129 @@
+//! The configuration file of a system under test: one account for each connector, all in one
+//! Odoo database, and short waits.
+//!
+//! Not here: what a key means (`concilia_shared::config`).
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// The accounts: name, connector, and the `sale.order` field it looks in. The first is the
+/// default one.
+pub const ACCOUNTS: [(&str, &str, &str); 6] = [
+    ("generic", "generic", "name"),
+    ("shopify", "shopify", "client_order_ref"),
+    ("woocommerce", "woocommerce", "client_order_ref"),
+    ("vtex", "vtex", "client_order_ref"),
+    ("jumpseller", "jumpseller", "origin"),
+    ("custom", "custom", CUSTOM_FIELD),
+];
+
+/// The account that has no key to ask Ventipay with.
+pub const WITHOUT_KEY: &str = "keyless";
+
+/// The field the account `custom` looks in.
+pub const CUSTOM_FIELD: &str = "x_shop_order";
+
+/// The webhook secret the system starts with.
+pub const WEBHOOK_SECRET: &str = "whs_end_to_end_first";
+
+/// The API key the worker asks Ventipay with.
+pub const VENTIPAY_KEY: &str = "key_test_end_to_end";
+
+/// The database of the simulated Odoo.
+pub const DATABASE: &str = "sim";
+
+/// What the file says; everything else is the default.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The broker's address and its monitoring address.
+    pub nats: (String, String),
+    /// `store.url`.
+    pub store: String,
+    /// Address of the simulated Odoo.
+    pub odoo: String,
+    /// How it is spoken to: `auto`, `jsonrpc`, `json2`.
+    pub transport: &'static str,
+    /// Where the bot's key is.
+    pub odoo_key_file: PathBuf,
+    /// Longest one call to Odoo may take, in milliseconds.
+    pub odoo_timeout_ms: u64,
+    /// Base address of the simulated Ventipay's API.
+    pub ventipay: String,
+    /// Files of the webhook secrets.
+    pub webhook_secret_files: Vec<PathBuf>,
+    /// Seconds a claim holds.
+    pub lease_s: u64,
+    /// The ingress's deadline for the broker, in milliseconds.
+    pub publish_deadline_ms: u64,
+}
+
+impl Settings {
+    /// Writes the file.
+    pub fn write(&self, file: &Path) -> std::io::Result<()> {
+        std::fs::write(file, self.text())
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!(
+            "[nats]\nurl = {:?}\nmonitor_url = {:?}\nmax_bytes = 67_108_864\n\
+             [ingress]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n\
+             default_account = {:?}\npublish_deadline_ms = {}\nrequest_timeout_ms = 2_000\n\
+             [store]\nurl = {:?}\n\
+             [worker]\nadmin_listen = \"127.0.0.1:0\"\nlease_s = {}\ngap_check_s = 1\n\
+             [retry]\nbase_s = 1\ncap_s = 1\n",
+            self.nats.0,
+            self.nats.1,
+            ACCOUNTS[0].0,
+            self.publish_deadline_ms,
+            self.store,
+            self.lease_s,
+        );
+        for (name, connector, _) in ACCOUNTS {
+            self.account(&mut text, name, connector);
+            let _ = writeln!(text, "ventipay = {{ url = {:?}, key = {VENTIPAY_KEY:?}, timeout_ms = 2_000 }}", self.ventipay);
+        }
+        self.account(&mut text, WITHOUT_KEY, "generic");
+        text
+    }
+
+    fn account(&self, text: &mut String, name: &str, connector: &str) {
+        let _ = write!(
+            text,
+            "[accounts.{name}]\nenvironment = \"test\"\nconnector = {connector:?}\n\
+             webhook_secret_files = {:?}\n\
+             odoo = {{ url = {:?}, database = {DATABASE:?}, transport = {:?}, key_file = {:?}, timeout_ms = {} }}\n",
+            self.webhook_secret_files,
+            self.odoo,
+            self.transport,
+            self.odoo_key_file,
+            self.odoo_timeout_ms,
+        );
+        if connector == "custom" {
+            let _ = writeln!(text, "custom_field = {CUSTOM_FIELD:?}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_a_valid_configuration() {
+        let settings = Settings {
+            nats: ("nats://127.0.0.1:1".to_owned(), "http://127.0.0.1:2".to_owned()),
+            store: "sqlite:///x/concilia.db".to_owned(),
+            odoo: "http://127.0.0.1:3".to_owned(),
+            transport: "json2",
+            odoo_key_file: "/x/key".into(),
+            odoo_timeout_ms: 1_000,
+            ventipay: "http://127.0.0.1:4/v1".to_owned(),
+            webhook_secret_files: vec!["/x/1".into(), "/x/2".into()],
+            lease_s: 2,
+            publish_deadline_ms: 1_000,
+        };
+        let config = concilia_shared::config::load(&settings.text(), []).unwrap();
+        assert_eq!(config.accounts.len(), ACCOUNTS.len() + 1);
+        assert_eq!(config.default_account().unwrap().as_str(), ACCOUNTS[0].0);
+    }
+}

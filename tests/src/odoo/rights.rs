@@ -1,0 +1,138 @@
+//! Who may do what: Settings may everything, an internal user may read a few models.
+//!
+//! Facts: `odoo-api-2.md` 1.1 and captures `8_access_error`, `2_80`, `10_03`. Record rules and
+//! the many groups in between are not simulated.
+
+use std::collections::BTreeSet;
+
+use super::errors::{Outcome, Raise, names};
+use super::fields::{Series, schema};
+use super::seed;
+use super::value::{Id, Record};
+use super::world::Tx;
+
+/// What a caller wants of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// read, search
+    Read,
+    /// write, and methods that change
+    Write,
+    /// create
+    Create,
+    /// unlink
+    Unlink,
+}
+
+impl Access {
+    fn verb(self) -> &'static str {
+        match self {
+            Self::Read => "access",
+            Self::Write => "modify",
+            Self::Create => "create",
+            Self::Unlink => "delete",
+        }
+    }
+}
+
+/// What every internal user may read.
+const READABLE: [&str; 14] = [
+    "res.users",
+    "res.partner",
+    "res.company",
+    "res.currency",
+    "res.groups",
+    "res.country",
+    "res.lang",
+    "product.product",
+    "product.template",
+    "account.account",
+    "account.tax",
+    "l10n_latam.identification.type",
+    "l10n_latam.document.type",
+    "ir.actions.actions",
+];
+
+/// The groups of a user, with those they imply.
+pub fn groups(tx: &Tx<'_>, uid: Id) -> BTreeSet<Id> {
+    let own = tx
+        .get("res.users", uid)
+        .map_or(&[][..], |user| user.references(tx.series().groups_field()));
+    let mut all = BTreeSet::new();
+    let mut open = own.to_vec();
+    while let Some(group) = open.pop() {
+        if all.insert(group)
+            && let Some(row) = tx.get("res.groups", group)
+        {
+            open.extend(row.references("implied_ids"));
+        }
+    }
+    all
+}
+
+/// Refuses what the caller has no rights for.
+pub fn check(tx: &Tx<'_>, model: &str, access: Access) -> Outcome<()> {
+    let groups = groups(tx, tx.caller.uid);
+    let readable = access == Access::Read && READABLE.contains(&model) && groups.contains(&seed::GROUP_USER);
+    if readable || groups.contains(&seed::GROUP_SYSTEM) {
+        return Ok(());
+    }
+    // A transaction's creation first reads its provider (captures 2_80).
+    Err(if model == "payment.transaction" && access == Access::Create {
+        refusal(tx.series(), "payment.provider", Access::Read)
+    } else {
+        refusal(tx.series(), model, access)
+    })
+}
+
+fn refusal(series: Series, model: &str, access: Access) -> Raise {
+    let label = schema(series).get(model).map_or(model, |known| known.label.as_str());
+    let settings = if series == Series::V19 { "Role / Administrator" } else { "Administration/Settings" };
+    let allowed: &[&str] = match (model, series) {
+        ("account.move", Series::V17) => &[
+            "Invoicing/Billing",
+            "Invoicing/Billing Administrator",
+            "Sales/User: Own Documents Only",
+            "Technical/Show Accounting Features - Readonly",
+            "User types/Portal",
+        ],
+        ("account.move", Series::V19) => &[
+            "Accounting/Administrator",
+            "Accounting/Invoicing",
+            "Sales/User: Own Documents Only",
+            "Role / Portal",
+            "Show Accounting Features - Readonly",
+        ],
+        _ => &[settings],
+    };
+    let list: String = allowed.iter().map(|group| format!("\t- {group}\n")).collect();
+    let verb = access.verb();
+    Raise::odoo(
+        names::ACCESS,
+        format!(
+            "You are not allowed to {verb} '{label}' ({model}) records.\n\n\
+             This operation is allowed for the following groups:\n{list}\n\
+             Contact your administrator to request access if necessary."
+        ),
+    )
+}
+
+/// Whether the caller may run a server action: one of its groups, or, for an action without
+/// groups, the right to write its model (19: nothing at all; `odoo-api-2.md` 1.1).
+pub fn may_run(tx: &Tx<'_>, action: &Record) -> Outcome<()> {
+    let wanted = action.references(tx.series().groups_field());
+    let own = groups(tx, tx.caller.uid);
+    if wanted.is_empty() {
+        return match tx.series() {
+            Series::V19 => Ok(()),
+            _ => check(tx, action.text("model_name"), Access::Write),
+        };
+    }
+    if wanted.iter().any(|group| own.contains(group)) {
+        return Ok(());
+    }
+    Err(Raise::odoo(
+        names::ACCESS,
+        "You don't have enough access rights to run this action.",
+    ))
+}

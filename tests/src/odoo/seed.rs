@@ -1,0 +1,257 @@
+//! A fresh database: a Chilean company with its chart of accounts, as the captures begin.
+//!
+//! Ids are those of the recorded 19.0 database where one was recorded. Not here: orders and
+//! invoices, which tests make ([`super::fixtures`]).
+
+use super::fields::{Series, schema};
+use super::value::{Amount, Id, Record, Value};
+use super::world::{Caller, Tx, World};
+
+/// `base.group_user`, the internal user.
+pub const GROUP_USER: Id = 1;
+/// `base.group_system`, Settings.
+pub const GROUP_SYSTEM: Id = 4;
+/// The administrator, `admin`.
+pub const ADMIN: Id = 2;
+/// The company everything is of.
+pub const COMPANY: Id = 1;
+/// CLP.
+pub const CLP: Id = 45;
+/// The bank journal, BNK1.
+pub const BANK: Id = 6;
+/// The customer of fixtures: a Chilean end consumer, for whom invoices post.
+pub const CUSTOMER: Id = 10;
+
+/// Who a fresh database knows.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// The login name.
+    pub login: String,
+    /// The password.
+    pub password: String,
+    /// An API key, if it has one.
+    pub api_key: Option<String>,
+}
+
+/// A fresh database of a series, with its administrator and its uuid.
+pub fn world(series: Series, admin: &Login, uuid: &str) -> World {
+    let mut world = World::new(series);
+    let caller = Caller {
+        uid: ADMIN,
+        context: serde_json::Value::Null,
+        today: String::new(),
+        now: String::new(),
+    };
+    let snapshot = world.committed.clone();
+    let mut tx = Tx::begin(&mut world, snapshot, caller);
+    base(&mut tx, admin, uuid);
+    company(&mut tx, COMPANY, "Comercial Prueba SpA");
+    accounting(&mut tx);
+    documents(&mut tx);
+    tx.commit();
+    world
+}
+
+fn name(text: &str) -> Record {
+    Record::default().with("name", text)
+}
+
+fn base(tx: &mut Tx<'_>, admin: &Login, uuid: &str) {
+    let models: Vec<(String, String)> = schema(tx.series())
+        .iter()
+        .map(|(model, known)| (model.clone(), known.label.clone()))
+        .collect();
+    for (number, (model, label)) in (100..).zip(models) {
+        tx.put_at("ir.model", number, name(&label).with("model", model).with("state", "base"));
+    }
+    let series = tx.series().number();
+    for (number, module) in (1..).zip(["base", "account", "sale", "payment", "account_payment", "payment_custom", "l10n_cl"]) {
+        let row = name(module)
+            .with("state", "installed")
+            .with("latest_version", format!("{series}.0.1.3"));
+        tx.put_at("ir.module.module", number, row);
+    }
+    tx.put_at(
+        "ir.config_parameter",
+        1,
+        Record::default().with("key", "database.uuid").with("value", uuid),
+    );
+    let cron = name("Payment: Post-process transactions").with("active", true);
+    tx.put_at("ir.cron", 15, cron);
+    groups(tx);
+    users(tx, admin);
+    let spanish = name("Spanish (CL)").with("code", "es_CL").with("active", false);
+    tx.put_at("res.lang", 1, name("English (US)").with("code", "en_US").with("active", true));
+    tx.put_at("res.lang", 2, spanish);
+}
+
+fn groups(tx: &mut Tx<'_>) {
+    let (user, system) = if tx.series() == Series::V19 {
+        ("Role / User", "Role / Administrator")
+    } else {
+        ("Internal User", "Settings")
+    };
+    tx.put_at("res.groups", GROUP_USER, name(user).with("sim_category", "User types"));
+    let settings = name(system)
+        .with("sim_category", "Administration")
+        .with("implied_ids", vec![GROUP_USER]);
+    tx.put_at("res.groups", GROUP_SYSTEM, settings);
+    for (number, (xmlid, group)) in (1..).zip([("group_user", GROUP_USER), ("group_system", GROUP_SYSTEM)]) {
+        let row = name(xmlid)
+            .with("module", "base")
+            .with("model", "res.groups")
+            .with("res_id", Value::Int(group));
+        tx.put_at("ir.model.data", number, row);
+    }
+}
+
+fn users(tx: &mut Tx<'_>, admin: &Login) {
+    let groups_field = tx.series().groups_field();
+    for (id, partner, login, groups) in [
+        (1, 2, "__system__", vec![GROUP_SYSTEM]),
+        (ADMIN, 3, admin.login.as_str(), vec![GROUP_SYSTEM]),
+    ] {
+        let shown = if id == 1 { "OdooBot" } else { "Administrator" };
+        tx.put_at("res.partner", partner, name(shown).with("active", true));
+        let user = name(shown)
+            .with("login", login)
+            .with("active", id != 1)
+            .with("share", false)
+            .with("partner_id", Value::Ref(partner))
+            .with("company_id", Value::Ref(COMPANY))
+            .with("company_ids", vec![COMPANY])
+            .with(groups_field, groups);
+        let user = if id == 1 { user } else { user.with("sim_password", admin.password.as_str()) };
+        tx.put_at("res.users", id, user);
+    }
+    if let Some(key) = &admin.api_key {
+        add_key(tx, ADMIN, key);
+    }
+}
+
+/// Gives a user an API key.
+pub fn add_key(tx: &mut Tx<'_>, user: Id, key: &str) {
+    let id = tx.world.next("res.users.apikeys");
+    let row = name("key").with("user_id", Value::Ref(user)).with("sim_key", key);
+    tx.put_at("res.users.apikeys", id, row);
+}
+
+/// A company in CLP with its sale and bank journal. The first one has the recorded ids.
+pub fn company(tx: &mut Tx<'_>, id: Id, title: &str) {
+    let row = name(title)
+        .with("currency_id", Value::Ref(CLP))
+        .with("country_id", Value::Ref(46))
+        .with("chart_template", "cl")
+        .with("active", true);
+    tx.put_at("res.company", id, row);
+    tx.put_at("res.partner", if id == COMPANY { 1 } else { 1000 + id }, name(title).with("active", true));
+    let (sale, bank) = if id == COMPANY { (1, BANK) } else { (id * 100 + 1, id * 100 + 6) };
+    let journal = |title: &str, kind: &str, code: &str, account: Id| {
+        name(title)
+            .with("type", kind)
+            .with("code", code)
+            .with("company_id", Value::Ref(id))
+            .with("default_account_id", Value::Ref(account))
+            .with("sequence", Value::Int(10))
+            .with("l10n_latam_use_documents", kind == "sale")
+            .with("active", true)
+    };
+    tx.put_at("account.journal", sale, journal("Sales", "sale", "INV", 134));
+    let bank_journal = journal("Bank", "bank", "BNK1", 195).with("suspense_account_id", Value::Ref(196));
+    tx.put_at("account.journal", bank, bank_journal);
+    let lines = if id == COMPANY { [1, 2] } else { [id * 100 + 1, id * 100 + 2] };
+    for (line, (method, kind)) in lines.into_iter().zip([(1, "inbound"), (2, "outbound")]) {
+        let row = name("Manual Payment")
+            .with("code", "manual")
+            .with("payment_type", kind)
+            .with("payment_method_id", Value::Ref(method))
+            .with("journal_id", Value::Ref(bank))
+            .with("company_id", Value::Ref(id))
+            .with(&format!("sim_{kind}_journal"), Value::Ref(bank));
+        tx.put_at("account.payment.method.line", line, row);
+    }
+}
+
+fn accounting(tx: &mut Tx<'_>) {
+    for (id, code, rounding, places, active) in [
+        (CLP, "CLP", "1", 0, true),
+        (1, "USD", "0.01", 2, true),
+        (125, "EUR", "0.01", 2, false),
+        (46, "CLF", "0.0001", 4, false),
+        (170, "UF", "0.01", 2, true),
+    ] {
+        let row = name(code)
+            .with("symbol", code)
+            .with("rounding", Amount::parse(rounding).unwrap_or_default())
+            .with("decimal_places", Value::Int(places))
+            .with("active", active);
+        tx.put_at("res.currency", id, row);
+    }
+    tx.put_at("res.country", 46, name("Chile").with("code", "CL"));
+    let by_company = tx.series() == Series::V17;
+    for (id, code, title, kind) in [
+        (4, "110310", "Customers", "asset_receivable"),
+        (134, "310115", "Product Sales", "income"),
+        (195, "110101", "Bank", "asset_cash"),
+        (196, "110102", "Bank Suspense Account", "asset_current"),
+        (202, "110103", "Outstanding Receipts", "asset_current"),
+        (203, "110104", "Outstanding Payments", "asset_current"),
+    ] {
+        let row = name(title)
+            .with("code", code)
+            .with("account_type", kind)
+            .with("reconcile", !matches!(kind, "asset_cash" | "income"))
+            .with("active", true);
+        let row = if by_company {
+            row.with("company_id", Value::Ref(COMPANY))
+        } else {
+            row.with("company_ids", vec![COMPANY])
+        };
+        tx.put_at("account.account", id, row);
+    }
+    for (id, kind) in [(1, "inbound"), (2, "outbound")] {
+        let row = name("Manual Payment").with("code", "manual").with("payment_type", kind);
+        tx.put_at("account.payment.method", id, row);
+    }
+    let tax = name("19%")
+        .with("amount", Amount::whole(19))
+        .with("amount_type", "percent")
+        .with("type_tax_use", "sale")
+        .with("company_id", Value::Ref(COMPANY))
+        .with("active", true);
+    tx.put_at("account.tax", 1, tax);
+}
+
+fn documents(tx: &mut Tx<'_>) {
+    for (id, code, title) in [
+        (1, "33", "Electronic Invoice"),
+        (2, "34", "Unaffected or Exempt Electronic Invoice"),
+        (3, "61", "Electronic Credit Note"),
+        (5, "39", "Electronic Receipt"),
+    ] {
+        let kind = if code == "61" { "credit_note" } else { "invoice" };
+        let row = name(title)
+            .with("code", code)
+            .with("country_id", Value::Ref(46))
+            .with("internal_type", kind)
+            .with("active", true);
+        tx.put_at("l10n_latam.document.type", id, row);
+    }
+    for (id, title, chilean) in [(1, "VAT", false), (4, "RUT", true), (5, "RUN", true)] {
+        let row = name(title).with("is_vat", title != "RUN");
+        let row = if chilean { row.with("country_id", Value::Ref(46)) } else { row };
+        tx.put_at("l10n_latam.identification.type", id, row);
+    }
+    let customer = name("Cliente de prueba")
+        .with("email", "cliente@example.com")
+        .with("country_id", Value::Ref(46))
+        .with("vat", "12345678-5")
+        .with("l10n_latam_identification_type_id", Value::Ref(4))
+        .with("l10n_cl_sii_taxpayer_type", "3")
+        .with("active", true);
+    tx.put_at("res.partner", CUSTOMER, customer);
+    // Ids of later records begin where none was recorded.
+    for (model, last) in [("res.partner", 13), ("res.users", 5), ("res.groups", 60), ("ir.actions.server", 300)] {
+        tx.world.reserve(model, last);
+    }
+}

@@ -1,0 +1,207 @@
+//! The scenario as data: one line per case, with what is expected of it. Pure.
+//!
+//! Reads as a ledger: account, amount, story, expected end. How a story is played is
+//! [`super::act`]; how its end is judged is [`super::judge`].
+
+use serde_json::{Map, Value, json};
+
+use super::Lang;
+
+/// One case: something Ventipay tells about one account, and where it must end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Case {
+    /// The account it is told to; its name is that of its connector.
+    pub account: &'static str,
+    /// Total of the order, in pesos.
+    pub total: i64,
+    /// What happens.
+    pub story: Story,
+    /// Where it must end.
+    pub expect: Expect,
+}
+
+/// What happens in a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Story {
+    /// The order has a posted invoice when it is paid.
+    Invoiced,
+    /// The order has none; it is made after the payment was booked.
+    InvoicedAfterwards,
+    /// The payment is told before the order is in Odoo.
+    OrderArrivesLate,
+    /// The same event is delivered twice.
+    DeliveredTwice,
+    /// Genuine, but signed an hour ago.
+    Stale,
+    /// Signed by somebody who does not know the secret.
+    Forged,
+    /// Paid [`SHORT_BY`] less than the order says.
+    AmountDiffers,
+    /// Signed, but not JSON.
+    Unreadable,
+    /// `checkout.created`: there is nothing to do.
+    CheckoutCreated,
+    /// A live payment told to a test account.
+    OtherMode,
+}
+
+/// Where a case must end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expect {
+    /// The ingress's answer, where the scenario posts by itself.
+    pub answer: Option<u16>,
+    /// The status in the log; absent: the log must not know it.
+    pub status: Option<&'static str>,
+    /// The reason's name.
+    pub reason: Option<&'static str>,
+    /// Payments in Odoo.
+    pub payments: usize,
+    /// Whether the order's invoice must be paid in the end.
+    pub invoice_paid: bool,
+}
+
+/// What [`Story::AmountDiffers`] is short by, in pesos.
+pub const SHORT_BY: i64 = 1_000;
+
+const fn ends(status: &'static str, reason: Option<&'static str>) -> Expect {
+    Expect { answer: None, status: Some(status), reason, payments: 0, invoice_paid: false }
+}
+
+const PAID: Expect = Expect { payments: 1, invoice_paid: true, ..ends("reconciled", None) };
+const CREDIT: Expect = Expect { payments: 1, ..ends("reconciled", None) };
+const MISMATCH: Expect = ends("parked", Some("amount_mismatch"));
+const UNREADABLE: Expect = Expect { answer: Some(200), ..ends("parked", Some("unreadable")) };
+const REFUSED: Expect =
+    Expect { answer: Some(401), status: None, reason: None, payments: 0, invoice_paid: false };
+const RECORDED: Expect = ends("recorded", Some("nothing_to_do"));
+const IGNORED: Expect = ends("ignored", Some("other_environment"));
+
+const fn case(account: &'static str, total: i64, story: Story, expect: Expect) -> Case {
+    Case { account, total, story, expect }
+}
+
+/// The scenario.
+pub const CASES: [Case; 20] = [
+    case("shopify", 15_990, Story::Invoiced, PAID),
+    case("shopify", 24_500, Story::InvoicedAfterwards, PAID),
+    case("woocommerce", 39_990, Story::Invoiced, PAID),
+    case("woocommerce", 8_990, Story::InvoicedAfterwards, PAID),
+    case("vtex", 129_990, Story::Invoiced, PAID),
+    case("vtex", 54_990, Story::InvoicedAfterwards, PAID),
+    case("jumpseller", 12_490, Story::Invoiced, PAID),
+    case("jumpseller", 6_750, Story::InvoicedAfterwards, PAID),
+    case("generic", 349_000, Story::Invoiced, PAID),
+    case("generic", 75_000, Story::InvoicedAfterwards, PAID),
+    case("custom", 18_200, Story::Invoiced, PAID),
+    case("custom", 9_900, Story::InvoicedAfterwards, PAID),
+    case("shopify", 21_000, Story::OrderArrivesLate, CREDIT),
+    case("shopify", 32_990, Story::DeliveredTwice, PAID),
+    case("woocommerce", 27_490, Story::Stale, PAID),
+    case("generic", 990_000, Story::Forged, REFUSED),
+    case("vtex", 45_000, Story::AmountDiffers, MISMATCH),
+    case("jumpseller", 0, Story::Unreadable, UNREADABLE),
+    case("custom", 5_000, Story::CheckoutCreated, RECORDED),
+    case("generic", 65_000, Story::OtherMode, IGNORED),
+];
+
+impl Story {
+    /// As a person reads it.
+    pub fn title(self, lang: Lang) -> &'static str {
+        let (english, spanish) = match self {
+            Self::Invoiced => ("paid, invoice posted before", "pagado, factura ya emitida"),
+            Self::InvoicedAfterwards => {
+                ("paid, invoice made afterwards", "pagado, factura emitida después")
+            }
+            Self::OrderArrivesLate => {
+                ("paid before the order is in Odoo", "pagado antes de llegar el pedido a Odoo")
+            }
+            Self::DeliveredTwice => ("paid, delivered twice", "pagado, entregado dos veces"),
+            Self::Stale => ("genuine, signed an hour ago", "auténtico, firmado hace una hora"),
+            Self::Forged => ("forged signature", "firma falsificada"),
+            Self::AmountDiffers => ("paid less than the order", "pagado menos que el pedido"),
+            Self::Unreadable => ("signed, but not JSON", "firmado, pero no es JSON"),
+            Self::CheckoutCreated => ("checkout.created", "checkout.created"),
+            Self::OtherMode => ("live payment, test account", "pago real, cuenta de prueba"),
+        };
+        match lang {
+            Lang::En => english,
+            Lang::Es => spanish,
+        }
+    }
+
+    /// Whether the order is in Odoo before anything is told, and whether with an invoice.
+    pub fn order_before(self) -> Option<bool> {
+        match self {
+            Self::Invoiced | Self::DeliveredTwice | Self::Stale | Self::AmountDiffers => Some(true),
+            Self::InvoicedAfterwards | Self::OtherMode => Some(false),
+            Self::OrderArrivesLate | Self::Forged | Self::Unreadable | Self::CheckoutCreated => {
+                None
+            }
+        }
+    }
+}
+
+/// How an order is known on both sides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// The field of `sale.order`; absent: Odoo's own name of the order.
+    pub field: Option<&'static str>,
+    /// What it holds.
+    pub value: String,
+}
+
+/// The key of order `number` in the shop of `account`.
+pub fn key(account: &str, number: u64) -> Key {
+    let (field, value) = match account {
+        "shopify" => (Some("client_order_ref"), format!("#{number}")),
+        "woocommerce" => (Some("client_order_ref"), number.to_string()),
+        "vtex" => (Some("client_order_ref"), format!("{number}-01")),
+        "jumpseller" => (Some("origin"), format!("JS-{number}")),
+        "custom" => (Some("x_shop_order"), format!("WEB-{number}")),
+        _ => (None, String::new()),
+    };
+    Key { field, value }
+}
+
+/// What the shop of `account` sends to Ventipay about the order with this key
+/// (`ventipay-api.md` section 8: the official WooCommerce plugin sends no `external_id`, and
+/// its `wp_order_id` is a number).
+pub fn sent_by_shop(account: &str, key: &str) -> Map<String, Value> {
+    let number = key.parse::<u64>().map_or_else(|_| json!(key), |number| json!(number));
+    let fields = match account {
+        "woocommerce" => json!({"metadata": {"wp_order_id": number}}),
+        _ => json!({"external_id": key}),
+    };
+    fields.as_object().cloned().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_connector_is_played_with_an_invoice_before_and_after() {
+        for account in ["shopify", "woocommerce", "vtex", "jumpseller", "generic", "custom"] {
+            for story in [Story::Invoiced, Story::InvoicedAfterwards] {
+                let played = |case: &&Case| case.account == account && case.story == story;
+                assert_eq!(CASES.iter().filter(played).count(), 1, "{account} {story:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn amounts_tell_the_cases_apart() {
+        let amounts: BTreeSet<i64> = CASES.iter().map(|case| case.total).collect();
+        assert_eq!(amounts.len(), CASES.len());
+    }
+
+    #[test]
+    fn woocommerce_sends_a_number_and_no_external_id() {
+        let fields = sent_by_shop("woocommerce", &key("woocommerce", 7).value);
+        assert_eq!(Value::Object(fields), json!({"metadata": {"wp_order_id": 7}}));
+        let fields = sent_by_shop("shopify", &key("shopify", 7).value);
+        assert_eq!(Value::Object(fields), json!({"external_id": "#7"}));
+    }
+}

@@ -1,0 +1,49 @@
+//! `events list`: every webhook event, with where it rests and what stands in Odoo.
+
+use super::{print, print_json, table};
+use crate::domain::event::Booking;
+use crate::say::Lang;
+use crate::store::EventStore;
+use crate::views::events::{Row, Streams};
+use crate::views::follow;
+
+/// Prints the list.
+pub async fn list(store: &dyn EventStore, json: bool, lang: Lang) -> anyhow::Result<()> {
+    let mut streams = Streams::default();
+    follow(store, |recorded| streams.see(recorded)).await?;
+    let rows = streams.rows(lang);
+    if json {
+        return print_json(&rows);
+    }
+    let heading = match lang {
+        Lang::En => ["event", "account", "type", "mode", "status", "amount", "in Odoo, or why not"],
+        Lang::Es => {
+            ["evento", "cuenta", "tipo", "modo", "estado", "monto", "en Odoo, o por qué no"]
+        }
+    };
+    print(&table(&heading, rows.iter().map(columns)))
+}
+
+fn columns(row: &Row) -> Vec<String> {
+    let short =
+        |id: &str| if id.starts_with("unread-") { id[..15].to_owned() } else { id.to_owned() };
+    vec![
+        short(&row.event_id),
+        row.account.clone(),
+        row.event_type.clone().unwrap_or_else(|| "-".to_owned()),
+        row.mode.to_owned(),
+        row.status.to_owned(),
+        row.amount.map_or_else(|| "-".to_owned(), |amount| amount.to_string()),
+        row.odoo.as_ref().map_or_else(|| row.sentence.clone(), in_odoo),
+    ]
+}
+
+fn in_odoo(booking: &Booking) -> String {
+    let payment = booking.payment.as_deref().unwrap_or(&booking.transaction);
+    let invoices = booking
+        .invoices
+        .iter()
+        .map(|invoice| format!("{} {}", invoice.name, invoice.payment_state));
+    let documents: Vec<String> = booking.orders.iter().cloned().chain(invoices).collect();
+    format!("{payment} → {}", documents.join(", "))
+}

@@ -1,0 +1,42 @@
+//! What operators type: `concilia-worker <command>`.
+//!
+//! One file a command; each takes the checked configuration and prints to standard output,
+//! a table for people or JSON for scripts. Exit codes: 0 done, 1 failed, 2 the command line
+//! is wrong. Not here: wiring ([`crate::wire`]).
+
+pub mod balance;
+
+pub mod config_check;
+
+pub mod events;
+
+pub mod odoo_setup;
+
+pub mod run;
+
+use std::io::Write as _;
+
+use anyhow::Context as _;
+
+/// Prints one text to standard output. A reader that went away is not an error.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    match writeln!(std::io::stdout().lock(), "{}", text.trim_end()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("writing to standard output"),
+    }
+}
+
+/// Prints a value as JSON.
+pub fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    print(&serde_json::to_string_pretty(value)?)
+}
+
+/// A table as people read it: a line a row, columns by width, nothing cut.
+pub fn table(heading: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+    table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
+    table.set_header(heading);
+    table.add_rows(rows);
+    table.to_string()
+}

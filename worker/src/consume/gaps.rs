@@ -1,0 +1,109 @@
+//! Re-reads from the broker what the log should have and has not.
+//!
+//! A database can lose commits it had confirmed: a fail-over to a copy that lagged, a restored
+//! backup. The broker's consumer has long gone past them. So each message's place is kept, and
+//! at start and every minute the places below the consumer's ack floor that the log has never
+//! seen are read again. Not here: the ordinary way in ([`super`]).
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use async_nats::jetstream::stream::RawMessageErrorKind;
+use concilia_shared::config;
+use tokio_util::sync::CancellationToken;
+
+use super::{Source, report, to_arrival};
+use crate::shell::Shell;
+use crate::store::{Arrival, BrokerPosition};
+
+/// Most ranges looked at in one round, and most messages admitted at once.
+const RANGES_MAX: usize = 64;
+const BATCH_MAX: usize = 200;
+
+/// Looks for gaps at start and then every `worker.gap_check_s`, until told to stop.
+pub async fn run(
+    shell: &Shell,
+    client: &async_nats::Client,
+    config: &config::Config,
+    stop: &CancellationToken,
+) {
+    let mut every = tokio::time::interval(Duration::from_secs(config.worker.gap_check_s));
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = every.tick() => {}
+        }
+        let closed = async {
+            let source = Source::open(client, &config.nats).await?;
+            close(shell, source).await
+        };
+        match closed.await {
+            Ok(0) => {}
+            Ok(found) => tracing::warn!(found, "re-read webhooks that the log had lost"),
+            Err(error) => tracing::warn!(error = format!("{error:#}"), "could not look for gaps"),
+        }
+    }
+}
+
+/// Re-reads every gap below the ack floor. Answers how many messages were admitted again.
+pub async fn close(shell: &Shell, mut source: Source) -> anyhow::Result<u64> {
+    let floor =
+        source.consumer.info().await.context("asking for the ack floor")?.ack_floor.stream_sequence;
+    let first =
+        source.stream.info().await.context("asking for the first sequence")?.state.first_sequence;
+    let mut admitted = 0;
+    loop {
+        let ranges = shell.store.missing(&source.identity, first.max(1), floor, RANGES_MAX).await?;
+        if ranges.is_empty() {
+            return Ok(admitted);
+        }
+        for (from, through) in ranges {
+            admitted += reread(shell, &source, from, through).await?;
+        }
+    }
+}
+
+async fn reread(shell: &Shell, source: &Source, from: u64, through: u64) -> anyhow::Result<u64> {
+    let mut admitted = 0;
+    let mut batch = Vec::new();
+    let mut gone = Vec::new();
+    for sequence in from..=through {
+        match source.stream.get_raw_message(sequence).await {
+            Ok(message) => {
+                let position = BrokerPosition { stream: source.identity.clone(), sequence };
+                let get =
+                    |name: &str| message.headers.get(name).map(async_nats::HeaderValue::as_str);
+                let body = message.payload.to_vec();
+                batch.push(to_arrival(
+                    get,
+                    message.subject.as_str(),
+                    body,
+                    position,
+                    shell.clock.now(),
+                ));
+            }
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {
+                gone.push((sequence, sequence))
+            }
+            Err(error) => return Err(error).context("re-reading a message"),
+        }
+        if batch.len() + gone.len() == BATCH_MAX || sequence == through {
+            shell.store.note_gone(&source.identity, &gone).await?;
+            gone.clear();
+            admitted += admit(shell, &mut batch).await?;
+        }
+    }
+    Ok(admitted)
+}
+
+async fn admit(shell: &Shell, batch: &mut Vec<Arrival>) -> anyhow::Result<u64> {
+    if batch.is_empty() {
+        return Ok(0);
+    }
+    let admissions = shell.store.admit(batch, shell.clock.now()).await?;
+    report(batch, &admissions);
+    metrics::counter!("concilia_worker_gap_messages_total").increment(admissions.len() as u64);
+    batch.clear();
+    Ok(admissions.len() as u64)
+}

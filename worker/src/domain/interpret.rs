@@ -1,0 +1,347 @@
+//! Bytes to facts. Total: whatever was signed becomes an event; what does not read becomes
+//! the event that says so, stored raw and parked. There is no error path.
+//!
+//! The shapes are those of `ventipay-api.md` 4.3, 4.6 and 5.2. Not here: what follows from a
+//! fact ([`super::decide`]).
+
+use concilia_shared::broker;
+use concilia_shared::id::{AccountName, CheckoutId, EventId, StreamId};
+use concilia_shared::money::{Currency, Money};
+use concilia_shared::webhook::{Webhook, body_hash};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::event::{CheckoutPaid, Fact, WebhookReceived};
+use super::reason::Problem;
+use super::strict_json;
+
+/// Longest event type that is shown, in characters; a longer one is kept only in the bytes.
+const TYPE_CHARS_MAX: usize = 64;
+
+/// Longest value used to look an order up, in characters: longer than any Odoo reference.
+const KEY_CHARS_MAX: usize = 200;
+
+/// What the webhook says, and the stream it belongs to.
+pub fn interpret(webhook: &Webhook) -> (WebhookReceived, StreamId) {
+    let hash = webhook.body_hash();
+    let envelope = strict_json::read(&webhook.body);
+    let named = envelope.as_ref().ok().and_then(event_id);
+    let event_id = named.clone().unwrap_or_else(|| unread_id(&hash));
+    let fact = match &envelope {
+        Err(problem) => Fact::Unreadable { problem: problem.clone() },
+        Ok(_) if named.is_none() => missing("id"),
+        Ok(envelope) => fact(envelope),
+    };
+    let stream = stream(&webhook.account, &event_id, envelope.as_ref().ok(), &fact);
+    let envelope = envelope.ok();
+    let told = WebhookReceived {
+        event_id,
+        event_type: envelope.as_ref().and_then(event_type),
+        live: envelope.as_ref().and_then(live),
+        body_hash: hash,
+        received_at: webhook.received_at,
+        late_s: webhook.late_s,
+        fact,
+    };
+    (told, stream)
+}
+
+/// A message that is not in the ingress's envelope, as an event: only somebody with access to
+/// the broker can make one, and even that is not lost.
+pub fn interpret_stray(
+    subject: &str,
+    body: Vec<u8>,
+    received_at: Timestamp,
+) -> (Webhook, WebhookReceived, StreamId) {
+    let rest = subject.strip_prefix(broker::SUBJECT_PREFIX).unwrap_or_default();
+    let account = rest.trim_start_matches('.').split('.').next().unwrap_or_default();
+    let account = AccountName::parse(account)
+        .or_else(|_| AccountName::parse("unknown"))
+        .unwrap_or_else(|_| unreachable!("the name is a literal that parses"));
+    let hash = body_hash(&body);
+    let event_id = unread_id(&hash);
+    let fact = Fact::Unreadable { problem: Problem::Field { path: "envelope".to_owned() } };
+    let stream = stream(&account, &event_id, None, &fact);
+    let webhook = Webhook {
+        account,
+        signature: String::new(),
+        received_at,
+        late_s: None,
+        traceparent: None,
+        body,
+    };
+    let told = WebhookReceived {
+        event_id,
+        event_type: None,
+        live: None,
+        body_hash: hash,
+        received_at,
+        late_s: None,
+        fact,
+    };
+    (webhook, told, stream)
+}
+
+/// The values an order may be found by, in the order of `paths`, each with its path. Numbers
+/// count as text (`ventipay-api.md` section 2, default 17).
+pub fn match_keys(body: &[u8], paths: &[String]) -> Vec<(String, String)> {
+    let Ok(envelope) = strict_json::read(body) else {
+        return Vec::new();
+    };
+    paths
+        .iter()
+        .filter_map(|path| {
+            let value = path.split('.').try_fold(&envelope["data"], |here, part| here.get(part))?;
+            let value = match value {
+                Value::String(text) => text.trim().to_owned(),
+                Value::Number(number) if number.is_i64() || number.is_u64() => number.to_string(),
+                _ => return None,
+            };
+            let usable = !value.is_empty()
+                && value.chars().count() <= KEY_CHARS_MAX
+                && !value.chars().any(char::is_control);
+            usable.then(|| (path.clone(), value))
+        })
+        .collect()
+}
+
+fn unread_id(hash: &str) -> EventId {
+    EventId::parse(format!("unread-{hash}"))
+        .unwrap_or_else(|_| unreachable!("a hash in hexadecimal is a valid id"))
+}
+
+fn event_id(envelope: &Value) -> Option<EventId> {
+    // A body must not be able to take the name of an unread one.
+    let id = envelope.get("id")?.as_str().filter(|id| !id.starts_with("unread-"))?;
+    EventId::parse(id).ok()
+}
+
+fn event_type(envelope: &Value) -> Option<String> {
+    let text = envelope.get("type")?.as_str()?;
+    let showable = text.chars().count() <= TYPE_CHARS_MAX && !text.chars().any(char::is_control);
+    showable.then(|| text.to_owned())
+}
+
+/// `live`, or `livemode` as the CLI also accepts (`ventipay-api.md` 4.3).
+fn live(envelope: &Value) -> Option<bool> {
+    envelope.get("live").or_else(|| envelope.get("livemode"))?.as_bool()
+}
+
+fn fact(envelope: &Value) -> Fact {
+    match envelope.get("type").and_then(Value::as_str) {
+        None => missing("type"),
+        Some("checkout.paid") if live(envelope).is_none() => missing("live"),
+        Some("checkout.paid") => match checkout_paid(&envelope["data"]) {
+            Ok(paid) => Fact::CheckoutPaid(paid),
+            Err(problem) => Fact::Unreadable { problem },
+        },
+        Some(_) => Fact::Other,
+    }
+}
+
+fn checkout_paid(data: &Value) -> Result<CheckoutPaid, Problem> {
+    let field = |path: &str| Problem::Field { path: format!("data.{path}") };
+    let text = |name: &str| data.get(name).and_then(Value::as_str);
+    let id = text("id").ok_or_else(|| field("id"))?;
+    let minor = data.get("amount").and_then(Value::as_i64).filter(|minor| *minor > 0);
+    let code = text("currency").ok_or_else(|| field("currency"))?;
+    let currency = Currency::parse(code)
+        .ok_or_else(|| Problem::UnknownCurrency { code: code.chars().take(16).collect() })?;
+    let flag = |name: &str| match data.get(name) {
+        None | Some(Value::Null) => Ok(false),
+        Some(value) => value.as_bool().ok_or_else(|| field(name)),
+    };
+    Ok(CheckoutPaid {
+        checkout: CheckoutId::parse(id).map_err(|_| field("id"))?,
+        amount: Money::new(minor.ok_or_else(|| field("amount"))?, currency),
+        paid_at: match data.get("paid_at") {
+            None | Some(Value::Null) => None,
+            Some(value) => {
+                Some(value.as_str().and_then(|t| t.parse().ok()).ok_or_else(|| field("paid_at"))?)
+            }
+        },
+        status: text("status").map(|status| status.chars().take(32).collect()),
+        refunded: flag("refunded")?,
+        disputed: flag("disputed")?,
+    })
+}
+
+fn missing(path: &str) -> Fact {
+    Fact::Unreadable { problem: Problem::Field { path: path.to_owned() } }
+}
+
+/// `checkout-chk_…` for a checkout, `<object>-<id>` for another object that names itself,
+/// `unread-<hash>` for a body that does not read, else `event-<id>`.
+fn stream(
+    account: &AccountName,
+    event: &EventId,
+    envelope: Option<&Value>,
+    fact: &Fact,
+) -> StreamId {
+    let object = match fact {
+        Fact::CheckoutPaid(paid) => Some(format!("checkout-{}", paid.checkout)),
+        Fact::Unreadable { .. } => None,
+        Fact::Other => envelope.and_then(object),
+    };
+    object
+        .and_then(|object| StreamId::of(account, &object).ok())
+        .or_else(|| match event.as_str() {
+            unread if unread.starts_with("unread-") => StreamId::of(account, unread).ok(),
+            named => StreamId::of(account, &format!("event-{named}")).ok(),
+        })
+        .unwrap_or_else(|| {
+            // Only an id of the greatest length does not fit with its prefix.
+            let hash = body_hash(event.as_str().as_bytes());
+            StreamId::of(account, &format!("event-{hash}"))
+                .unwrap_or_else(|_| unreachable!("a hash in hexadecimal is a valid stream"))
+        })
+}
+
+fn object(envelope: &Value) -> Option<String> {
+    let (family, _) = envelope.get("type")?.as_str()?.split_once('.')?;
+    let word = !family.is_empty() && family.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    let id = envelope.get("data")?.get("id")?.as_str().filter(|id| !id.is_empty())?;
+    word.then(|| format!("{family}-{id}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(body: &str) -> (WebhookReceived, String) {
+        let webhook = Webhook {
+            account: AccountName::parse("main").unwrap(),
+            signature: "t=1,v1=x".to_owned(),
+            received_at: "2026-01-05T12:00:03Z".parse().unwrap(),
+            late_s: None,
+            traceparent: None,
+            body: body.as_bytes().to_vec(),
+        };
+        let (told, stream) = interpret(&webhook);
+        (told, stream.object().to_owned())
+    }
+
+    fn paid(data: &str) -> Fact {
+        told(&format!(r#"{{"data":{data},"id":"evt_1","live":false,"type":"checkout.paid"}}"#))
+            .0
+            .fact
+    }
+
+    fn field(path: &str) -> Fact {
+        Fact::Unreadable { problem: Problem::Field { path: path.to_owned() } }
+    }
+
+    #[test]
+    fn a_paid_checkout_reads_as_documented() {
+        let (told, stream) = told(
+            r#"{"data":{"amount":15990,"currency":"clp","disputed":false,"id":"chk_1","paid_at":"2026-01-05T12:00:02.000Z","refunded":false,"status":"paid"},"id":"evt_1","live":false,"type":"checkout.paid"}"#,
+        );
+        assert_eq!(stream, "checkout-chk_1");
+        assert_eq!((told.event_id.as_str(), told.live), ("evt_1", Some(false)));
+        let Fact::CheckoutPaid(paid) = told.fact else { panic!("{:?}", told.fact) };
+        assert_eq!(paid.amount, Money::new(15_990, Currency::Clp));
+        assert_eq!(paid.paid_at, Some("2026-01-05T12:00:02Z".parse().unwrap()));
+    }
+
+    #[test]
+    fn uf_is_counted_in_ten_thousandths() {
+        let Fact::CheckoutPaid(paid) = paid(r#"{"amount":25000,"currency":"CLF","id":"chk_1"}"#)
+        else {
+            panic!("did not read")
+        };
+        assert_eq!(paid.amount.to_decimal(), "2.5000");
+    }
+
+    #[test]
+    fn an_amount_is_a_positive_whole_number_or_nothing() {
+        for amount in
+            ["0", "-1", "1.5", "15990.0", "\"15990\"", "99999999999999999999", "null", "1e3"]
+        {
+            let fact = paid(&format!(r#"{{"amount":{amount},"currency":"clp","id":"chk_1"}}"#));
+            assert_eq!(fact, field("data.amount"), "{amount}");
+        }
+    }
+
+    #[test]
+    fn each_field_we_need_is_named_when_it_does_not_read() {
+        assert_eq!(paid("null"), field("data.id"));
+        assert_eq!(paid(r#"{"amount":1,"currency":"clp","id":"pay_1"}"#), field("data.id"));
+        assert_eq!(paid(r#"{"amount":1,"id":"chk_1"}"#), field("data.currency"));
+        assert_eq!(
+            paid(r#"{"amount":1,"currency":"XYZ","id":"chk_1"}"#),
+            Fact::Unreadable { problem: Problem::UnknownCurrency { code: "XYZ".to_owned() } }
+        );
+        assert_eq!(
+            paid(r#"{"amount":1,"currency":"clp","id":"chk_1","refunded":"no"}"#),
+            field("data.refunded")
+        );
+        assert_eq!(
+            told(r#"{"data":{"amount":1,"currency":"clp","id":"chk_1"},"id":"evt_1","type":"checkout.paid"}"#)
+                .0
+                .fact,
+            field("live")
+        );
+    }
+
+    #[test]
+    fn a_body_that_names_no_event_is_known_by_its_hash() {
+        for body in [
+            "",
+            "[]",
+            "null",
+            "{\"id\":7}",
+            "{\"id\":\"\"}",
+            "{\"id\":\"a\\u0000b\"}",
+            "{\"id\":\"unread-x\"}",
+        ] {
+            let (told, stream) = told(body);
+            assert_eq!(told.event_id.as_str(), format!("unread-{}", body_hash(body.as_bytes())));
+            assert_eq!(stream, told.event_id.as_str(), "{body}");
+            assert!(matches!(told.fact, Fact::Unreadable { .. }), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_type_we_do_not_act_on_is_other_whatever_it_holds() {
+        let (event, stream) = told(
+            r#"{"data":{"id":"sub_1"},"id":"evt_1","live":true,"type":"subscription.activated"}"#,
+        );
+        assert_eq!((event.fact, stream.as_str()), (Fact::Other, "subscription-sub_1"));
+        let (event, stream) = told(r#"{"id":"evt_2","type":"checkout.hologrammed"}"#);
+        assert_eq!((event.fact, stream.as_str()), (Fact::Other, "event-evt_2"));
+        let (event, stream) = told(r#"{"data":{"id":"a\u0000b"},"id":"evt_3","type":"a.b"}"#);
+        assert_eq!((event.fact, stream.as_str()), (Fact::Other, "event-evt_3"));
+    }
+
+    #[test]
+    fn the_longest_id_still_has_a_stream() {
+        let id = "e".repeat(128);
+        let (event, stream) = told(&format!(r#"{{"id":"{id}","type":"a.b"}}"#));
+        assert_eq!(event.event_id.as_str(), id);
+        assert_eq!(stream, format!("event-{}", body_hash(id.as_bytes())));
+    }
+
+    #[test]
+    fn match_keys_come_in_the_order_asked_and_numbers_are_text() {
+        let paths = ["external_id", "metadata.wp_order_id", "metadata.order_id", "metadata.deep"]
+            .map(str::to_owned);
+        let body = br#"{"data":{"metadata":{"wp_order_id":1042,"order_id":" 7 ","deep":{"x":1}}}}"#;
+        let pair = |path: &str, value: &str| (path.to_owned(), value.to_owned());
+        assert_eq!(
+            match_keys(body, &paths),
+            [pair("metadata.wp_order_id", "1042"), pair("metadata.order_id", "7")]
+        );
+        let nul = br#"{"data":{"external_id":"a\u0000b"}}"#;
+        assert_eq!(match_keys(nul, &paths), []);
+        assert_eq!(match_keys(b"\xff", &paths), []);
+    }
+
+    #[test]
+    fn a_stray_message_is_an_event_too() {
+        let at = "2026-01-05T12:00:03Z".parse().unwrap();
+        let (webhook, told, stream) = interpret_stray("ventipay.events.shop.x", b"hi".to_vec(), at);
+        assert_eq!((webhook.account.as_str(), stream.account()), ("shop", "shop"));
+        assert!(matches!(told.fact, Fact::Unreadable { .. }));
+        assert_eq!(interpret_stray("elsewhere", vec![], at).0.account.as_str(), "unknown");
+    }
+}

@@ -1,0 +1,188 @@
+//! The real Odoo of an account: runs the two actions as the bot.
+//!
+//! Round trips of a fresh payment, once the worker is warm: **two**. The first, *observe*,
+//! carries every lookup of a batch and brings back what stands under our names, the orders the
+//! probes find with their invoices and transactions, the provider, the hashes of the actions'
+//! texts and the database's uuid. The second, *book*, carries the preconditions decided upon
+//! and the effects, and brings back what became of each. Before the first of all come, once:
+//! the version, the login, and where the actions are.
+//!
+//! Not here: what to do with the answers ([`crate::domain::decide`]), shapes ([`super::wire`]),
+//! transports ([`super::transport`]).
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::actions::{self, Action};
+use super::classify::RpcError;
+use super::transport::{Args, Endpoint, Rpc};
+use super::wire::{self, Told};
+use super::{Odoo, OdooError};
+use crate::domain::observe::{Book, BookOutcome, InOdoo, Lookup};
+use crate::domain::reason::NotReady;
+
+/// Days and dates of Odoo's own making fall in Chile (`odoo-api-2.md` 4.3).
+const TIME_ZONE: &str = "America/Santiago";
+
+/// One account's database and company, seen by the bot.
+#[derive(Debug)]
+pub struct Client {
+    rpc: Rpc,
+    company_id: i64,
+    domain: Vec<Value>,
+    /// Where the actions are, once found. Forgotten when Odoo says that one is gone.
+    found: Mutex<Option<ActionIds>>,
+    /// The database first seen.
+    database: OnceLock<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ActionIds {
+    observe: i64,
+    book: i64,
+}
+
+impl Client {
+    /// A client of `company_id`. `domain` keeps two shops apart: it is added to every search
+    /// of orders. Nothing is sent before the first call.
+    pub fn new(endpoint: Endpoint, company_id: i64, domain: Vec<Value>) -> Result<Self, RpcError> {
+        Ok(Self {
+            rpc: Rpc::new(endpoint)?,
+            company_id,
+            domain,
+            found: Mutex::new(None),
+            database: OnceLock::new(),
+        })
+    }
+
+    /// Runs one of our actions. If it is gone from where it was, looks once where it is now.
+    async fn run(&self, action: &Action, request: Value) -> Result<Value, RpcError> {
+        let known = self.known();
+        let ids = match known {
+            Some(ids) => ids,
+            None => self.find().await?,
+        };
+        let result = self.run_at(action, ids, request.clone()).await;
+        match result {
+            Err(RpcError::Missing { .. }) if known.is_some() => {
+                let ids = self.find().await?;
+                self.run_at(action, ids, request).await
+            }
+            other => other,
+        }
+    }
+
+    async fn run_at(
+        &self,
+        action: &Action,
+        ids: ActionIds,
+        request: Value,
+    ) -> Result<Value, RpcError> {
+        let id = if action.kind == actions::BOOK.kind {
+            ids.book
+        } else {
+            ids.observe
+        };
+        let args = Args::on(&[id])
+            .context("active_model", actions::MODEL)
+            .context("tz", TIME_ZONE)
+            .context("concilia", request);
+        self.rpc.call("ir.actions.server", "run", args).await
+    }
+
+    fn known(&self) -> Option<ActionIds> {
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks which actions of ours there are for us. The bot may read neither the actions nor
+    /// their external ids (measured on 17, 18, 19); what Odoo's own menus are made from tells
+    /// the members of an action's group, and nobody else, its id.
+    async fn find(&self) -> Result<ActionIds, RpcError> {
+        let args = Args::none().with("model_name", actions::MODEL);
+        let bindings = self
+            .rpc
+            .call("ir.actions.actions", "get_bindings", args)
+            .await
+            .map_err(RpcError::of_a_read)?;
+        let ids = ActionIds {
+            observe: bound(&bindings, &actions::OBSERVE)?,
+            book: bound(&bindings, &actions::BOOK)?,
+        };
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(ids);
+        Ok(ids)
+    }
+
+    /// An action that does not answer as ours does may be another one by now: it is looked up
+    /// again before the next call.
+    fn believed<T>(&self, told: Result<Told<T>, NotReady>) -> Result<Vec<T>, OdooError> {
+        let checked = told.and_then(|told| self.check_database(told));
+        checked.map_err(|why| {
+            *self.found.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            OdooError::NotReady(why)
+        })
+    }
+
+    /// A copy of the database answers to the same key: it must not be booked into.
+    fn check_database<T>(&self, told: Told<T>) -> Result<Vec<T>, NotReady> {
+        let first = self.database.get_or_init(|| told.database.clone());
+        if *first == told.database {
+            return Ok(told.items);
+        }
+        Err(NotReady::Misconfigured {
+            detail: "Another database answers than before (a copy?): check odoo.url and odoo.database, \
+                     then restart the worker."
+                .to_owned(),
+        })
+    }
+}
+
+/// The id of `action` among the bindings.
+fn bound(bindings: &Value, action: &Action) -> Result<i64, RpcError> {
+    let rows = bindings["action"].as_array().map_or(&[][..], Vec::as_slice);
+    let mut ids = rows
+        .iter()
+        .filter(|row| row["name"] == action.name)
+        .filter_map(|row| row["id"].as_i64());
+    match (ids.next(), ids.next()) {
+        (Some(id), None) => Ok(id),
+        (None, _) => Err(RpcError::Missing {
+            detail: format!("no action {:?} for this login", action.name),
+        }),
+        (Some(_), Some(_)) => Err(RpcError::Misconfigured {
+            detail: format!(
+                "Odoo holds two actions named {:?}: run `concilia-worker odoo setup`.",
+                action.name
+            ),
+        }),
+    }
+}
+
+#[async_trait]
+impl Odoo for Client {
+    async fn observe(&self, lookups: &[Lookup]) -> Result<Vec<InOdoo>, OdooError> {
+        let mut seen = Vec::with_capacity(lookups.len());
+        for chunk in lookups.chunks(actions::ITEMS_MAX) {
+            let request = wire::observe_request(self.company_id, &self.domain, chunk);
+            let result = self.run(&actions::OBSERVE, request).await;
+            let result = result.map_err(RpcError::of_a_read)?;
+            seen.extend(self.believed(wire::read_observe(result, chunk))?);
+        }
+        Ok(seen)
+    }
+
+    async fn book(&self, bookings: &[Book]) -> Result<Vec<BookOutcome>, OdooError> {
+        let mut outcomes = Vec::with_capacity(bookings.len());
+        for chunk in bookings.chunks(actions::ITEMS_MAX) {
+            let request = wire::book_request(self.company_id, chunk);
+            let result = self.run(&actions::BOOK, request).await?;
+            outcomes.extend(self.believed(wire::read_book(result, chunk))?);
+        }
+        Ok(outcomes)
+    }
+}
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

@@ -1,0 +1,129 @@
+//! `odoo setup`: puts what booking needs into Odoo, once, with an administrator's rights.
+//!
+//! Safe to run any number of times: every object stands under an external id of the module
+//! `concilia` (`noupdate`), is found there again, and is rewritten only where it differs from
+//! what booking needs. What a person may choose otherwise (another journal or account, a name)
+//! is left alone. A run that was cut off between making an object and naming it leaves an
+//! unused object behind, never a second one in use.
+//!
+//! In the order of the steps: [`checks`], [`provider`], [`accounting`], [`people`],
+//! [`server_actions`], [`bot_key`]. Not here: running the actions ([`super::client`]).
+
+use std::path::PathBuf;
+
+use concilia_shared::config::Environment;
+use concilia_shared::secret::Secret;
+
+use super::classify::RpcError;
+use super::transport::Rpc;
+
+mod accounting;
+mod bot_key;
+mod checks;
+mod people;
+mod provider;
+mod records;
+mod report;
+mod server_actions;
+
+pub use report::{Change, ReportLine, SetupReport};
+
+use records::Records;
+
+/// Version of what is put into Odoo, kept there as the parameter `concilia.setup_version`. An
+/// older program refuses to work on what a newer one has set up.
+pub const SETUP_VERSION: u32 = 1;
+
+/// What to set up, for one account.
+#[derive(Debug, Clone)]
+pub struct SetupRequest {
+    /// The company that is booked into.
+    pub company_id: i64,
+    /// Decides the provider's state: `test` or `enabled`.
+    pub environment: Environment,
+    /// The bot's login.
+    pub bot_login: String,
+    /// The bot's password, if one is wanted; else a long random one that nobody learns.
+    pub bot_password: Option<Secret>,
+    /// The bot's e-mail address. Without one Odoo 17 and 18 refuse messages by it
+    /// (`odoo-api-2.md` 1.1).
+    pub bot_email: Option<String>,
+    /// Code of the bank journal; else the company's first bank journal, or the one in use.
+    pub journal_code: Option<String>,
+    /// Where to write a new API key for the bot, if it is to get one.
+    pub bot_key_file: Option<PathBuf>,
+}
+
+/// Why the set-up stopped. What was done until then stays, and the next run goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// Something must be put right first: one sentence with the next step.
+    #[error("{0}")]
+    Refused(String),
+    /// Odoo did not do what was asked.
+    #[error("{step}: {source}")]
+    Call {
+        /// What was being set up.
+        step: &'static str,
+        /// Why not.
+        source: RpcError,
+    },
+    /// The key file.
+    #[error("the key file {path}: {source}")]
+    File {
+        /// Which.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+/// Sets up one company of the database `admin` is connected to.
+pub async fn setup(admin: &Rpc, request: &SetupRequest) -> Result<SetupReport, SetupError> {
+    let ground = checks::check(admin, request).await?;
+    let mut records = Records::load(admin, request.company_id, ground.series).await?;
+    let mut report = SetupReport::new(ground.series, &ground.company);
+
+    let provider = provider::ensure_provider(&mut records, request, &mut report).await?;
+    provider::ensure_method(&mut records, provider, &mut report).await?;
+    let account = accounting::ensure_clearing_account(&mut records, &mut report).await?;
+    accounting::ensure_lines(&mut records, request, provider, account, &mut report).await?;
+    let group = people::ensure_group(&mut records, &mut report).await?;
+    let bot = people::ensure_bot(&mut records, request, group, &mut report).await?;
+    people::close_group(&mut records, group, bot, &mut report).await?;
+    server_actions::ensure_actions(&mut records, group, &mut report).await?;
+    if let Some(path) = &request.bot_key_file {
+        bot_key::ensure_key(&mut records, request, bot, path, &mut report).await?;
+    }
+    checks::write_version(&mut records, ground.version_row).await?;
+    Ok(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_read_as_sentences_and_hold_no_secret() {
+        let error = SetupError::Call {
+            step: "the payment provider",
+            source: RpcError::Denied {
+                detail: "Access Denied".to_owned(),
+            },
+        };
+        assert_eq!(
+            error.to_string(),
+            "the payment provider: Odoo refused: Access Denied"
+        );
+        let request = SetupRequest {
+            company_id: 1,
+            environment: Environment::Test,
+            bot_login: "bot".to_owned(),
+            bot_password: Some(Secret::new("hidden")),
+            bot_email: None,
+            journal_code: None,
+            bot_key_file: None,
+        };
+        assert!(!format!("{request:?}").contains("hidden"));
+    }
+}

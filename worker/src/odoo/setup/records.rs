@@ -1,0 +1,312 @@
+//! Reading and writing Odoo's records for the set-up, and finding ours again by external id.
+//!
+//! Every read sees archived records too: an archived object of ours is ours to put right, not
+//! one to make a second time. Not here: which objects there are (the steps).
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::SetupError;
+use crate::odoo::classify::RpcError;
+use crate::odoo::transport::{Args, Rpc};
+
+/// The module name of our external ids. No such module exists, and none need.
+const MODULE: &str = "concilia";
+
+/// Odoo's records, as the administrator sees them in one company.
+pub(super) struct Records<'a> {
+    pub(super) rpc: &'a Rpc,
+    pub(super) company_id: i64,
+    pub(super) series: u64,
+    /// Ours and the two of `base` that are needed, by `module.name`.
+    external: BTreeMap<String, External>,
+}
+
+#[derive(Debug, Clone)]
+struct External {
+    row: i64,
+    model: String,
+    record: i64,
+}
+
+/// One record as `search_read` gives it.
+pub(super) type Row = serde_json::Map<String, Value>;
+
+impl<'a> Records<'a> {
+    /// Reads the external ids in one call.
+    pub(super) async fn load(
+        rpc: &'a Rpc,
+        company_id: i64,
+        series: u64,
+    ) -> Result<Records<'a>, SetupError> {
+        let mut records = Records {
+            rpc,
+            company_id,
+            series,
+            external: BTreeMap::new(),
+        };
+        let names = [
+            "group_bot".to_owned(),
+            "user_bot".to_owned(),
+            "action_observe".to_owned(),
+            "action_book".to_owned(),
+            "method_ventipay".to_owned(),
+            format!("account_clearing_company_{company_id}"),
+            format!("provider_company_{company_id}"),
+            format!("method_line_in_company_{company_id}"),
+            format!("method_line_out_company_{company_id}"),
+        ];
+        let domain = json!([
+            "|",
+            "&",
+            ["module", "=", MODULE],
+            ["name", "in", names],
+            "&",
+            ["module", "=", "base"],
+            ["name", "in", ["group_user", "group_system"]],
+        ]);
+        let fields = ["module", "name", "model", "res_id"];
+        let rows = records
+            .search("the external ids", "ir.model.data", domain, &fields)
+            .await?;
+        for row in rows {
+            let key = format!("{}.{}", text(&row, "module"), text(&row, "name"));
+            let external = External {
+                row: id(&row),
+                model: text(&row, "model").to_owned(),
+                record: row.get("res_id").and_then(Value::as_i64).unwrap_or(0),
+            };
+            records.external.insert(key, external);
+        }
+        Ok(records)
+    }
+
+    /// `search_read`, archived records included.
+    pub(super) async fn search(
+        &self,
+        step: &'static str,
+        model: &str,
+        domain: Value,
+        fields: &[&str],
+    ) -> Result<Vec<Row>, SetupError> {
+        let args = Args::none()
+            .with("domain", domain)
+            .with("fields", fields)
+            .with("order", "id");
+        self.rows(step, model, args).await
+    }
+
+    /// The first record of `order`.
+    pub(super) async fn first(
+        &self,
+        step: &'static str,
+        model: &str,
+        args: Args,
+    ) -> Result<Option<Row>, SetupError> {
+        let rows = self.rows(step, model, args.with("limit", 1)).await?;
+        Ok(rows.into_iter().next())
+    }
+
+    async fn rows(
+        &self,
+        step: &'static str,
+        model: &str,
+        args: Args,
+    ) -> Result<Vec<Row>, SetupError> {
+        let args = args.context("active_test", false);
+        let result = self.call(step, model, "search_read", args).await?;
+        serde_json::from_value(result).map_err(|_| shape(step))
+    }
+
+    /// Any call, in our company.
+    pub(super) async fn call(
+        &self,
+        step: &'static str,
+        model: &str,
+        method: &str,
+        args: Args,
+    ) -> Result<Value, SetupError> {
+        let args = args.context("allowed_company_ids", vec![self.company_id]);
+        let result = self.rpc.call(model, method, args).await;
+        result.map_err(|source| SetupError::Call { step, source })
+    }
+
+    /// Makes a record.
+    pub(super) async fn create(
+        &self,
+        step: &'static str,
+        model: &str,
+        values: Value,
+    ) -> Result<i64, SetupError> {
+        let args = Args::none()
+            .with("vals_list", json!([values]))
+            .context("no_reset_password", true);
+        let result = self.call(step, model, "create", args).await?;
+        result[0].as_i64().ok_or_else(|| shape(step))
+    }
+
+    /// Writes to a record.
+    pub(super) async fn write(
+        &self,
+        step: &'static str,
+        model: &str,
+        record: i64,
+        values: Value,
+    ) -> Result<(), SetupError> {
+        let args = Args::on(&[record]).with("vals", values);
+        self.call(step, model, "write", args).await?;
+        Ok(())
+    }
+
+    /// Deletes a record.
+    pub(super) async fn unlink(
+        &self,
+        step: &'static str,
+        model: &str,
+        record: i64,
+    ) -> Result<(), SetupError> {
+        self.call(step, model, "unlink", Args::on(&[record])).await?;
+        Ok(())
+    }
+
+    /// Our record named `name`, if it is there.
+    pub(super) async fn ours(
+        &self,
+        step: &'static str,
+        name: &str,
+        model: &str,
+        fields: &[&str],
+    ) -> Result<Option<Row>, SetupError> {
+        let Some(external) = self.external.get(&format!("{MODULE}.{name}")) else {
+            return Ok(None);
+        };
+        if external.model != model {
+            return Err(SetupError::Refused(format!(
+                "The external id {MODULE}.{name} names a {}, not a {model}: delete that external id in Odoo \
+                 and run this again.",
+                external.model
+            )));
+        }
+        let domain = json!([["id", "=", external.record]]);
+        let rows = self.search(step, model, domain, fields).await?;
+        Ok(rows.into_iter().next())
+    }
+
+    /// Names `record` as ours: from now on it is found by [`Self::ours`].
+    pub(super) async fn bind(
+        &mut self,
+        step: &'static str,
+        name: &str,
+        model: &str,
+        record: i64,
+    ) -> Result<(), SetupError> {
+        let key = format!("{MODULE}.{name}");
+        let row = if let Some(stale) = self.external.get(&key) {
+            let values = json!({"model": model, "res_id": record});
+            self.write(step, "ir.model.data", stale.row, values).await?;
+            stale.row
+        } else {
+            let values = json!({
+                "module": MODULE, "name": name, "model": model, "res_id": record, "noupdate": true,
+            });
+            self.create(step, "ir.model.data", values).await?
+        };
+        let external = External {
+            row,
+            model: model.to_owned(),
+            record,
+        };
+        self.external.insert(key, external);
+        Ok(())
+    }
+
+    /// The id of a group every Odoo has: `group_user`, `group_system`.
+    pub(super) fn base_group(&self, name: &str) -> Result<i64, SetupError> {
+        let external = self.external.get(&format!("base.{name}"));
+        external.map(|group| group.record).ok_or_else(|| {
+            SetupError::Refused(format!(
+                "Odoo has no group base.{name}: is the database whole?"
+            ))
+        })
+    }
+
+    /// The id of a model.
+    pub(super) async fn model_id(
+        &self,
+        step: &'static str,
+        model: &str,
+    ) -> Result<i64, SetupError> {
+        let domain = json!([["model", "=", model]]);
+        let rows = self.search(step, "ir.model", domain, &["model"]).await?;
+        rows.first().map(id).ok_or_else(|| shape(step))
+    }
+
+    /// The field of users and actions that holds their groups (`odoo-api-2.md` 1.1).
+    pub(super) fn groups_field(&self) -> &'static str {
+        if self.series >= 19 {
+            "group_ids"
+        } else {
+            "groups_id"
+        }
+    }
+
+    /// The field of groups that holds their users.
+    pub(super) fn users_field(&self) -> &'static str {
+        if self.series >= 19 { "user_ids" } else { "users" }
+    }
+}
+
+/// An answer that is none.
+fn shape(step: &'static str) -> SetupError {
+    SetupError::Call {
+        step,
+        source: RpcError::Misconfigured {
+            detail: "Odoo's answer does not read".to_owned(),
+        },
+    }
+}
+
+/// A record's id.
+pub(super) fn id(row: &Row) -> i64 {
+    row.get("id").and_then(Value::as_i64).unwrap_or(0)
+}
+
+/// A text field; empty if Odoo says `false`.
+pub(super) fn text<'a>(row: &'a Row, field: &str) -> &'a str {
+    row.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A boolean field.
+pub(super) fn is(row: &Row, field: &str) -> bool {
+    row.get(field).and_then(Value::as_bool).unwrap_or(false)
+}
+
+/// The id in a many2one field (`[7, "Name"]`), if set.
+pub(super) fn link(row: &Row, field: &str) -> Option<i64> {
+    row.get(field)?.get(0)?.as_i64()
+}
+
+/// The ids in a x2many field.
+pub(super) fn links(row: &Row, field: &str) -> Vec<i64> {
+    let ids = row.get(field).and_then(Value::as_array);
+    ids.into_iter()
+        .flatten()
+        .filter_map(Value::as_i64)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_read_as_odoo_writes_them() {
+        let row = json!({"id": 3, "name": "x", "email": false, "journal_id": [6, "Bank"],
+                         "provider_id": false, "users": [5, 7], "active": true});
+        let Value::Object(row) = row else { panic!() };
+        assert_eq!((id(&row), text(&row, "name"), text(&row, "email")), (3, "x", ""));
+        assert_eq!((link(&row, "journal_id"), link(&row, "provider_id")), (Some(6), None));
+        assert_eq!((links(&row, "users"), is(&row, "active")), (vec![5, 7], true));
+    }
+}

@@ -1,0 +1,95 @@
+//! Keeps the loops going: consume, gaps, settle; until told to stop, then drains.
+//!
+//! Not here: what a loop's one step does ([`crate::consume`], [`crate::settle`]).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use concilia_shared::config::Config;
+use jiff::SignedDuration;
+use rand::RngExt;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::settle::settle;
+use crate::shell::Shell;
+use crate::store::{Claim, StoreError};
+
+/// Longest wait before looking for due streams again, though none was announced: another
+/// process may have admitted some.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// Longest wait for what is under way when told to stop; a lease outlives the process anyway.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Most times one claim is started over because its stream grew meanwhile; if the claim itself
+/// was lost, starting over is refused too.
+const STARTS_MAX: usize = 4;
+
+/// Claims due streams and settles them, a bounded number at once, until told to stop.
+pub async fn settle_due(shell: Arc<Shell>, config: &Config, stop: &CancellationToken) {
+    let holder = format!("{:032x}", rand::rng().random::<u128>());
+    let lease =
+        SignedDuration::from_secs(i64::try_from(config.worker.lease_s).unwrap_or(i64::MAX / 2));
+    let mut under_way = JoinSet::new();
+    loop {
+        let free = config.worker.settle_concurrency.saturating_sub(under_way.len());
+        let claims = if free == 0 || stop.is_cancelled() {
+            Vec::new()
+        } else {
+            let now = shell.clock.now();
+            shell.store.claim(&holder, now, now + lease, free).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "could not look for due streams");
+                Vec::new()
+            })
+        };
+        let claimed = !claims.is_empty();
+        for claim in claims {
+            under_way.spawn(one(Arc::clone(&shell), claim));
+        }
+        if stop.is_cancelled() {
+            break;
+        }
+        if claimed && under_way.len() < config.worker.settle_concurrency {
+            continue;
+        }
+        tokio::select! {
+            Some(_) = under_way.join_next() => {}
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+    let drained =
+        tokio::time::timeout(DRAIN, async { while under_way.join_next().await.is_some() {} });
+    if drained.await.is_err() {
+        tracing::warn!("stopped before everything under way was settled; its leases will expire");
+    }
+}
+
+/// Settles one stream. A failure is logged once, here; the lease runs out and somebody else
+/// takes over, so nothing is lost by giving up.
+async fn one(shell: Arc<Shell>, claim: Claim) {
+    let started = std::time::Instant::now();
+    let mut settled = settle(&shell, &claim).await;
+    for _ in 1..STARTS_MAX {
+        if !matches!(settled, Err(StoreError::Conflict)) {
+            break;
+        }
+        settled = settle(&shell, &claim).await;
+    }
+    metrics::histogram!("concilia_worker_settle_seconds").record(started.elapsed());
+    match settled {
+        Ok(()) => {
+            metrics::counter!("concilia_worker_settled_total", "outcome" => "ok").increment(1)
+        }
+        Err(StoreError::Conflict) => {
+            metrics::counter!("concilia_worker_settled_total", "outcome" => "conflict")
+                .increment(1);
+            tracing::info!(stream = %claim.stream, "somebody else was first; leaving it to them");
+        }
+        Err(error) => {
+            metrics::counter!("concilia_worker_settled_total", "outcome" => "error").increment(1);
+            tracing::warn!(stream = %claim.stream, %error, "settling was interrupted");
+        }
+    }
+}

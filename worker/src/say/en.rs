@@ -1,0 +1,130 @@
+//! The sentences in English. [`super::es`] says the same in Spanish, in the same order.
+
+use crate::domain::reason::{
+    IgnoreReason, NotReady, ParkReason, PendingReason, Problem, RecordReason,
+};
+use crate::domain::state::Status;
+
+pub(super) fn status(status: &Status) -> String {
+    match status {
+        Status::Received => "In the log; about to be looked at.".to_owned(),
+        Status::Reconciled => "In Odoo.".to_owned(),
+        Status::Pending { reason, .. } => pending(reason),
+        Status::Parked(reason) => parked(reason),
+        Status::Ignored(IgnoreReason::OtherEnvironment { live }) => {
+            let said = match live {
+                Some(true) => "a live event",
+                Some(false) => "a test event",
+                None => "an event that does not say live or test",
+            };
+            format!(
+                "Not of this account's environment: {said}. Nothing to do, unless the account is set up wrong."
+            )
+        }
+        Status::Recorded(RecordReason::NothingToDo) => {
+            "Stored; this type asks for nothing in Odoo.".to_owned()
+        }
+        Status::Recorded(RecordReason::BeforeBookFrom { book_from }) => {
+            format!("Paid before book_from ({book_from}); stored, not booked.")
+        }
+        Status::Recorded(RecordReason::ToldBefore) => {
+            "Another event told the same payment.".to_owned()
+        }
+    }
+}
+
+fn pending(reason: &PendingReason) -> String {
+    match reason {
+        PendingReason::NoMatch => {
+            "No order in Odoo matches yet. It is looked for again by itself; check the connector if it stays.".to_owned()
+        }
+        PendingReason::NoInvoiceYet { order } => {
+            format!("Order {order} has no posted invoice yet, and this account waits for one.")
+        }
+        PendingReason::NotPaidYet { status } => {
+            format!("Ventipay shows the checkout as {status}, not paid; it is asked again by itself.")
+        }
+        PendingReason::Changed { what } => {
+            format!("Odoo changed while booking ({what}); it is looked at again by itself.")
+        }
+        PendingReason::OdooUnavailable => "Odoo does not answer; it is tried again by itself.".to_owned(),
+        PendingReason::VentipayUnavailable => "Ventipay does not answer; it is tried again by itself.".to_owned(),
+        PendingReason::NotReady { why } => not_ready(why),
+    }
+}
+
+fn not_ready(why: &NotReady) -> String {
+    match why {
+        NotReady::NoOdoo => "The account has no Odoo: set accounts.NAME.odoo.url, database and key.".to_owned(),
+        NotReady::Denied => "Odoo refused the bot: check odoo.login and odoo.key, then run `concilia-worker odoo setup`.".to_owned(),
+        NotReady::ActionMissing => "Concilia's actions are missing in Odoo: run `concilia-worker odoo setup`.".to_owned(),
+        NotReady::ActionDiffers => "Concilia's actions in Odoo are not this version's, or were edited: run `concilia-worker odoo setup`.".to_owned(),
+        NotReady::NoProvider => "Odoo has no Ventipay provider with a clearing account for this company: run `concilia-worker odoo setup`.".to_owned(),
+        NotReady::ProviderDisabled => "The Ventipay provider is disabled in Odoo: enable it (or set it to test) there.".to_owned(),
+        NotReady::UnknownField { field } => {
+            format!("sale.order has no field {field}: correct accounts.NAME.custom_field.")
+        }
+        NotReady::VentipayDenied => "Ventipay refused the API key: set accounts.NAME.ventipay.key to a current one.".to_owned(),
+        NotReady::Misconfigured { detail } => {
+            format!("Odoo answered an error that somebody must put right: {detail}")
+        }
+    }
+}
+
+fn parked(reason: &ParkReason) -> String {
+    match reason {
+        ParkReason::Unreadable { problem } => {
+            format!("The signed body does not read ({}). Look at it in Ventipay's dashboard.", self::problem(problem))
+        }
+        ParkReason::AmountMismatch { paid, expected, document } => {
+            format!("Paid {paid}, but {document} asks for {expected}. Correct the document or refund the difference.")
+        }
+        ParkReason::CurrencyMismatch { paid, expected, document } => {
+            format!("Paid {paid}, but {document} is in {expected}. Book it by hand or correct the document.")
+        }
+        ParkReason::Ambiguous { value, orders } => {
+            format!("Several orders match {value}: {}. Choose one, or set a domain that keeps the shops apart.", orders.join(", "))
+        }
+        ParkReason::AlreadyPaid { document, by } => {
+            format!("{document} is already paid by other means ({by}). Check for a double payment, then close or refund it.")
+        }
+        ParkReason::OrderCancelled { order } => {
+            format!("Order {order} is cancelled. Refund the payment or reopen the order.")
+        }
+        ParkReason::OtherCompany { document } => {
+            format!("{document} belongs to another company. Check odoo.company_id of this account.")
+        }
+        ParkReason::BookedDifferently { paid, booked } => {
+            format!("Paid {paid}, but Odoo holds {booked} under this checkout. Correct it in Odoo.")
+        }
+        ParkReason::ContradictedByVentipay { told, answered } => {
+            format!("The event says {told}, Ventipay's API says {answered}. Ask Ventipay which is right.")
+        }
+        ParkReason::Refunded => "Refunded before it was booked. Check in Ventipay how much is left, and book that by hand.".to_owned(),
+        ParkReason::Disputed => "Disputed before it was booked. Answer the dispute, then book or close it.".to_owned(),
+        ParkReason::NotPayable { status } => {
+            format!("Ventipay shows the checkout as {status}. Ask Ventipay before booking anything.")
+        }
+        ParkReason::LateAndUnverifiable { late_s } => {
+            format!("Signed {late_s} s away from its receipt, and there is no API key to ask whether it still holds. Set ventipay.key, or check it in the dashboard.")
+        }
+        ParkReason::RefusedByOdoo { why, detail } if detail.is_empty() => {
+            format!("Odoo's booking action refused it ({why}). Look at the order and the provider in Odoo.")
+        }
+        ParkReason::RefusedByOdoo { detail, .. } => format!("Odoo refused to book it: {detail}"),
+        ParkReason::RetriesExhausted { attempts, waiting_for } => {
+            format!("Tried {attempts} times. Last: {}", pending(waiting_for))
+        }
+        ParkReason::PayloadErased => "Its payload was erased before it could be matched. Book it by hand.".to_owned(),
+    }
+}
+
+fn problem(problem: &Problem) -> String {
+    match problem {
+        Problem::NotUtf8 => "not UTF-8 text".to_owned(),
+        Problem::NotJson => "not JSON".to_owned(),
+        Problem::DuplicateKey { key } => format!("the key {key} stands in it twice"),
+        Problem::Field { path } => format!("{path} is missing or not as documented"),
+        Problem::UnknownCurrency { code } => format!("unknown currency {code}"),
+    }
+}

@@ -1,0 +1,130 @@
+//! The sentences in Spanish of Chile. [`super::en`] says the same in English, in the same order.
+
+use crate::domain::reason::{
+    IgnoreReason, NotReady, ParkReason, PendingReason, Problem, RecordReason,
+};
+use crate::domain::state::Status;
+
+pub(super) fn status(status: &Status) -> String {
+    match status {
+        Status::Received => "En el registro; se revisará de inmediato.".to_owned(),
+        Status::Reconciled => "En Odoo.".to_owned(),
+        Status::Pending { reason, .. } => pending(reason),
+        Status::Parked(reason) => parked(reason),
+        Status::Ignored(IgnoreReason::OtherEnvironment { live }) => {
+            let said = match live {
+                Some(true) => "un evento de producción",
+                Some(false) => "un evento de prueba",
+                None => "un evento que no dice si es de prueba o de producción",
+            };
+            format!(
+                "No es del ambiente de esta cuenta: {said}. Nada que hacer, salvo que la cuenta esté mal configurada."
+            )
+        }
+        Status::Recorded(RecordReason::NothingToDo) => {
+            "Guardado; este tipo no pide nada en Odoo.".to_owned()
+        }
+        Status::Recorded(RecordReason::BeforeBookFrom { book_from }) => {
+            format!("Pagado antes de book_from ({book_from}); guardado, no contabilizado.")
+        }
+        Status::Recorded(RecordReason::ToldBefore) => {
+            "Otro evento informó el mismo pago.".to_owned()
+        }
+    }
+}
+
+fn pending(reason: &PendingReason) -> String {
+    match reason {
+        PendingReason::NoMatch => {
+            "Ningún pedido de Odoo calza todavía. Se vuelve a buscar solo; si se queda así, revise el conector.".to_owned()
+        }
+        PendingReason::NoInvoiceYet { order } => {
+            format!("El pedido {order} aún no tiene factura publicada, y esta cuenta la espera.")
+        }
+        PendingReason::NotPaidYet { status } => {
+            format!("Ventipay muestra el checkout como {status}, no pagado; se vuelve a consultar solo.")
+        }
+        PendingReason::Changed { what } => {
+            format!("Odoo cambió mientras se contabilizaba ({what}); se vuelve a revisar solo.")
+        }
+        PendingReason::OdooUnavailable => "Odoo no responde; se reintenta solo.".to_owned(),
+        PendingReason::VentipayUnavailable => "Ventipay no responde; se reintenta solo.".to_owned(),
+        PendingReason::NotReady { why } => not_ready(why),
+    }
+}
+
+fn not_ready(why: &NotReady) -> String {
+    match why {
+        NotReady::NoOdoo => "La cuenta no tiene Odoo: defina accounts.NOMBRE.odoo.url, database y key.".to_owned(),
+        NotReady::Denied => "Odoo rechazó al bot: revise odoo.login y odoo.key, y ejecute `concilia-worker odoo setup`.".to_owned(),
+        NotReady::ActionMissing => "Faltan las acciones de Concilia en Odoo: ejecute `concilia-worker odoo setup`.".to_owned(),
+        NotReady::ActionDiffers => "Las acciones de Concilia en Odoo son de otra versión o fueron editadas: ejecute `concilia-worker odoo setup`.".to_owned(),
+        NotReady::NoProvider => "Odoo no tiene un proveedor Ventipay con cuenta puente para esta empresa: ejecute `concilia-worker odoo setup`.".to_owned(),
+        NotReady::ProviderDisabled => "El proveedor Ventipay está desactivado en Odoo: actívelo allí (o déjelo en prueba).".to_owned(),
+        NotReady::UnknownField { field } => {
+            format!("sale.order no tiene el campo {field}: corrija accounts.NOMBRE.custom_field.")
+        }
+        NotReady::VentipayDenied => "Ventipay rechazó la llave de API: ponga una vigente en accounts.NOMBRE.ventipay.key.".to_owned(),
+        NotReady::Misconfigured { detail } => {
+            format!("Odoo respondió un error que alguien debe corregir: {detail}")
+        }
+    }
+}
+
+fn parked(reason: &ParkReason) -> String {
+    match reason {
+        ParkReason::Unreadable { problem } => {
+            format!("El cuerpo firmado no se puede leer ({}). Revíselo en el panel de Ventipay.", self::problem(problem))
+        }
+        ParkReason::AmountMismatch { paid, expected, document } => {
+            format!("Se pagó {paid}, pero {document} pide {expected}. Corrija el documento o devuelva la diferencia.")
+        }
+        ParkReason::CurrencyMismatch { paid, expected, document } => {
+            format!("Se pagó {paid}, pero {document} está en {expected}. Contabilícelo a mano o corrija el documento.")
+        }
+        ParkReason::Ambiguous { value, orders } => {
+            format!("Varios pedidos calzan con {value}: {}. Elija uno, o defina un dominio que separe las tiendas.", orders.join(", "))
+        }
+        ParkReason::AlreadyPaid { document, by } => {
+            format!("{document} ya está pagado por otro medio ({by}). Revise si hay doble pago, y ciérrelo o devuélvalo.")
+        }
+        ParkReason::OrderCancelled { order } => {
+            format!("El pedido {order} está cancelado. Devuelva el pago o reabra el pedido.")
+        }
+        ParkReason::OtherCompany { document } => {
+            format!("{document} es de otra empresa. Revise odoo.company_id de esta cuenta.")
+        }
+        ParkReason::BookedDifferently { paid, booked } => {
+            format!("Se pagó {paid}, pero Odoo tiene {booked} bajo este checkout. Corríjalo en Odoo.")
+        }
+        ParkReason::ContradictedByVentipay { told, answered } => {
+            format!("El evento dice {told}, la API de Ventipay dice {answered}. Pregunte a Ventipay cuál es el correcto.")
+        }
+        ParkReason::Refunded => "Devuelto antes de contabilizarse. Vea en Ventipay cuánto queda, y contabilícelo a mano.".to_owned(),
+        ParkReason::Disputed => "En disputa antes de contabilizarse. Responda la disputa, y luego contabilícelo o ciérrelo.".to_owned(),
+        ParkReason::NotPayable { status } => {
+            format!("Ventipay muestra el checkout como {status}. Pregunte a Ventipay antes de contabilizar.")
+        }
+        ParkReason::LateAndUnverifiable { late_s } => {
+            format!("Firmado con {late_s} s de diferencia con su recepción, y no hay llave de API para preguntar si sigue vigente. Defina ventipay.key, o revíselo en el panel.")
+        }
+        ParkReason::RefusedByOdoo { why, detail } if detail.is_empty() => {
+            format!("La acción de Odoo lo rechazó ({why}). Revise el pedido y el proveedor en Odoo.")
+        }
+        ParkReason::RefusedByOdoo { detail, .. } => format!("Odoo se negó a contabilizarlo: {detail}"),
+        ParkReason::RetriesExhausted { attempts, waiting_for } => {
+            format!("Se intentó {attempts} veces. Último motivo: {}", pending(waiting_for))
+        }
+        ParkReason::PayloadErased => "Su contenido fue borrado antes de poder calzarlo. Contabilícelo a mano.".to_owned(),
+    }
+}
+
+fn problem(problem: &Problem) -> String {
+    match problem {
+        Problem::NotUtf8 => "no es texto UTF-8".to_owned(),
+        Problem::NotJson => "no es JSON".to_owned(),
+        Problem::DuplicateKey { key } => format!("la clave {key} aparece dos veces"),
+        Problem::Field { path } => format!("{path} falta o no es como está documentado"),
+        Problem::UnknownCurrency { code } => format!("moneda desconocida {code}"),
+    }
+}

@@ -1,0 +1,100 @@
+//! The broker's positions on PostgreSQL; the walk over them is [`crate::store::gaps`].
+
+use async_trait::async_trait;
+use sqlx::PgPool;
+
+use super::PostgresStore;
+use crate::store::StoreError;
+use crate::store::gaps::{Positions, Range};
+use crate::store::row;
+
+#[async_trait]
+impl Positions for PostgresStore {
+    async fn watermark(&self, broker_stream: &str) -> Result<Option<Range>, StoreError> {
+        let range: Option<(i64, i64)> =
+            sqlx::query_as("select first, last from broker_watermarks where broker_stream = $1")
+                .bind(broker_stream)
+                .fetch_optional(&self.pool)
+                .await?;
+        range.map(row::range).transpose()
+    }
+
+    async fn set_watermark(
+        &self,
+        broker_stream: &str,
+        (first, last): Range,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "insert into broker_watermarks (broker_stream, first, last) values ($1, $2, $3)
+             on conflict (broker_stream) do update
+             set first = excluded.first, last = excluded.last",
+        )
+        .bind(broker_stream)
+        .bind(row::column(first)?)
+        .bind(row::column(last)?)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    async fn seen(
+        &self,
+        broker_stream: &str,
+        (from, through): Range,
+        limit: usize,
+    ) -> Result<Vec<u64>, StoreError> {
+        let seen: Vec<i64> = sqlx::query_scalar(
+            "select sequence from broker_positions
+             where broker_stream = $1 and sequence between $2 and $3
+             order by sequence
+             limit $4",
+        )
+        .bind(broker_stream)
+        .bind(row::column(from)?)
+        .bind(row::column(through)?)
+        .bind(row::limit(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        seen.into_iter().map(row::sequence).collect()
+    }
+
+    async fn gone(
+        &self,
+        broker_stream: &str,
+        (from, through): Range,
+        limit: usize,
+    ) -> Result<Vec<Range>, StoreError> {
+        let gone: Vec<(i64, i64)> = sqlx::query_as(
+            "select first, last from broker_gone
+             where broker_stream = $1 and first <= $3 and last >= $2
+             order by first, last
+             limit $4",
+        )
+        .bind(broker_stream)
+        .bind(row::column(from)?)
+        .bind(row::column(through)?)
+        .bind(row::limit(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        gone.into_iter().map(row::range).collect()
+    }
+}
+
+pub(super) async fn note_gone(
+    pool: &PgPool,
+    broker_stream: &str,
+    ranges: &[Range],
+) -> Result<(), StoreError> {
+    let (first, last) = row::columns(ranges)?;
+    sqlx::query(
+        "insert into broker_gone (broker_stream, first, last)
+         select $1, * from unnest($2::bigint[], $3::bigint[])
+         on conflict do nothing",
+    )
+    .bind(broker_stream)
+    .bind(first)
+    .bind(last)
+    .execute(pool)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! The event store on SQLite: embedded, for trying it out and for one small shop.
+//!
+//! For one worker process. A second one corrupts nothing, since every write takes the file's
+//! write lock first (`begin immediate`), but the two wait for each other. Within a process
+//! one connection writes; a few others read, undisturbed by it (write-ahead log).
+//!
+//! In reading order: [`open`] (set-up and refusals), [`admit`], [`work`], [`positions`].
+//! What each table means stands in PostgreSQL's migration.
+
+mod admit;
+mod open;
+mod positions;
+mod work;
+
+use async_trait::async_trait;
+use concilia_shared::id::{AccountName, EventId, StreamId};
+use jiff::Timestamp;
+use sqlx::SqlitePool;
+
+use super::chain::{self, Break, Link};
+use super::error::bounded;
+use super::lease::Lease;
+use super::row::{self, EventRow, Placed};
+use super::{Admission, Arrival, Claim, Cursor, EventStore, Recorded, Step, StoreError, gaps};
+
+/// How every transaction that writes begins: with the write lock, so that it cannot find
+/// later that another process wrote since it read.
+const BEGIN: &str = "begin immediate";
+
+/// The event store on SQLite.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    /// One connection.
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl SqliteStore {
+    async fn rows(&self, stream: &StreamId) -> Result<Vec<EventRow>, StoreError> {
+        let rows = sqlx::query_as(
+            "select position, 0, stream, sequence, account, about, kind, version,
+                    data, recorded_at, previous, hash
+             from events where stream = $1 order by sequence",
+        )
+        .bind(stream.as_str())
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(rows)
+    }
+
+    async fn rows_since(&self, cursor: Cursor, limit: usize) -> Result<Vec<EventRow>, StoreError> {
+        let rows = sqlx::query_as(
+            "select position, 0, stream, sequence, account, about, kind, version,
+                    data, recorded_at, previous, hash
+             from events
+             -- One writer at a time: positions appear in order.
+             where position > $1
+             order by position
+             limit $2",
+        )
+        .bind(cursor.position)
+        .bind(row::limit(limit))
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(rows)
+    }
+
+    async fn bytes(
+        &self,
+        account: &AccountName,
+        event: &EventId,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let bytes = sqlx::query_scalar(
+            "select bytes from webhooks join payloads using (account, event_id, body_hash)
+             where account = $1 and event_id = $2",
+        )
+        .bind(account.as_str())
+        .bind(event.as_str())
+        .fetch_optional(&self.readers)
+        .await?;
+        Ok(bytes)
+    }
+}
+
+#[async_trait]
+impl EventStore for SqliteStore {
+    async fn admit(
+        &self,
+        arrivals: &[Arrival],
+        now: Timestamp,
+    ) -> Result<Vec<Admission>, StoreError> {
+        bounded(admit::admit(&self.writer, arrivals, now.into())).await
+    }
+
+    async fn stream(&self, stream: &StreamId) -> Result<Vec<Recorded>, StoreError> {
+        row::recorded(bounded(self.rows(stream)).await?)
+    }
+
+    async fn verify(&self, stream: &StreamId) -> Result<Result<(), Break>, StoreError> {
+        let rows = bounded(self.rows(stream)).await?;
+        let links: Vec<Link> = rows.into_iter().map(|row| Placed::from(row).link).collect();
+        Ok(chain::verify(stream.as_str(), &links))
+    }
+
+    async fn payload(
+        &self,
+        account: &AccountName,
+        event: &EventId,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        bounded(self.bytes(account, event)).await
+    }
+
+    async fn since(&self, cursor: Cursor, limit: usize) -> Result<Vec<Recorded>, StoreError> {
+        row::recorded(bounded(self.rows_since(cursor, limit)).await?)
+    }
+
+    async fn claim(
+        &self,
+        holder: &str,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Claim>, StoreError> {
+        let lease = Lease::new(holder, now, lease_until);
+        bounded(work::claim(&self.writer, &lease, limit)).await
+    }
+
+    async fn advance(&self, claim: &Claim, step: &Step, now: Timestamp) -> Result<(), StoreError> {
+        bounded(work::advance(&self.writer, claim, step, now.into())).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        bounded(work::next_due(&self.readers)).await
+    }
+
+    async fn wake(&self, account: Option<&AccountName>, now: Timestamp) -> Result<u64, StoreError> {
+        bounded(work::wake(&self.writer, account, now.into())).await
+    }
+
+    async fn missing(
+        &self,
+        broker_stream: &str,
+        from: u64,
+        through: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, u64)>, StoreError> {
+        bounded(gaps::missing(self, broker_stream, (from, through), limit)).await
+    }
+
+    async fn note_gone(
+        &self,
+        broker_stream: &str,
+        ranges: &[(u64, u64)],
+    ) -> Result<(), StoreError> {
+        bounded(positions::note_gone(&self.writer, broker_stream, ranges)).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        bounded(async {
+            sqlx::query("select 1").execute(&self.readers).await?;
+            Ok(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,303 @@
+//! The real client: HTTP with the account's key (`ventipay-api.md` section 3).
+//!
+//! Everything is bounded: connecting, the whole call, the answer's size. Redirects are not
+//! followed, because they would carry the key elsewhere. Neither key nor body nor address
+//! enters a log or an error. Not here: what an answer means ([`super::wire`]).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use concilia_shared::id::CheckoutId;
+use concilia_shared::secret::Secret;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Response, StatusCode, redirect};
+use serde_json::Value;
+
+use super::{Ventipay, VentipayError, wire};
+use crate::domain::observe::AtVentipay;
+
+/// Longest wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an idle connection is kept for the next call.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Most idle connections kept.
+const IDLE_MAX: usize = 8;
+
+/// Largest answer read, in bytes. A checkout is a few KiB.
+const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+/// Names us, as the official clients name themselves (`ventipay-api.md` 3.2).
+const USER_AGENT: &str = concat!("Concilia/", env!("CARGO_PKG_VERSION"));
+
+/// Ventipay's own id of a request: what their support asks for.
+const REQUEST_ID_HEADER: &str = "venti-request-id";
+
+/// Ventipay over HTTP, with one account's key.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    key: Secret,
+}
+
+impl Client {
+    /// A client of the API at `base` (`https://api.ventipay.com/v1`). `timeout` bounds a
+    /// whole call. Connects to nothing yet; fails only if TLS cannot be set up.
+    pub fn new(base: &str, key: Secret, timeout: Duration) -> Result<Self, reqwest::Error> {
+        let http = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .redirect(redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT.min(timeout))
+            .timeout(timeout)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(IDLE_MAX)
+            .build()?;
+        Ok(Self { http, base: base.trim_end_matches('/').to_owned(), key })
+    }
+
+    async fn read_checkout(&self, id: &CheckoutId) -> Result<AtVentipay, VentipayError> {
+        // A checkout's id holds only letters, digits, '-' and '_': nothing to escape.
+        let response = self
+            .http
+            .get(format!("{}/checkouts/{id}", self.base))
+            .basic_auth(self.key.expose(), None::<&str>)
+            .send()
+            .await
+            .map_err(|error| unavailable(describe(&error)))?;
+        let status = response.status();
+        tracing::debug!(
+            checkout = %id,
+            status = status.as_u16(),
+            request_id = request_id(response.headers()),
+            "Ventipay answered"
+        );
+        match status {
+            StatusCode::OK => match body(response).await? {
+                Body::Json(answer) => Ok(wire::read(id, &answer)),
+                Body::TooLarge => Ok(wire::unreadable("$")),
+                Body::NotJson => Err(unavailable("the answer is not JSON")),
+            },
+            // Only Ventipay's own error object says that it knows no such checkout
+            // (`ventipay-api.md` 3.4); a proxy's or a wrong address's page says nothing.
+            StatusCode::NOT_FOUND => match body(response).await? {
+                Body::Json(Value::Object(_)) => Ok(AtVentipay::Unknown),
+                _ => Err(unavailable("404 without an error object of Ventipay's")),
+            },
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                Err(VentipayError::Denied { status: status.as_u16() })
+            }
+            _ => Err(VentipayError::Unavailable {
+                detail: format!("status {}", status.as_u16()),
+                retry_after_s: retry_after_s(response.headers()),
+            }),
+        }
+    }
+}
+
+#[async_trait]
+impl Ventipay for Client {
+    async fn checkout(&self, id: &CheckoutId) -> Result<AtVentipay, VentipayError> {
+        self.read_checkout(id).await
+    }
+}
+
+enum Body {
+    Json(Value),
+    NotJson,
+    TooLarge,
+}
+
+async fn body(mut response: Response) -> Result<Body, VentipayError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| unavailable(describe(&error)))? {
+        if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
+            return Ok(Body::TooLarge);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(serde_json::from_slice(&bytes).map_or(Body::NotJson, Body::Json))
+}
+
+fn unavailable(detail: &str) -> VentipayError {
+    VentipayError::Unavailable { detail: detail.to_owned(), retry_after_s: None }
+}
+
+/// What went wrong, in our words: the library's own sentence would show the address.
+fn describe(error: &reqwest::Error) -> &'static str {
+    if error.is_connect() {
+        "no connection"
+    } else if error.is_timeout() {
+        "no answer in time"
+    } else {
+        "the connection was cut"
+    }
+}
+
+/// `Retry-After` in seconds; its other form, a date, is not used with an API.
+fn retry_after_s(headers: &HeaderMap) -> Option<u64> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
+}
+
+fn request_id(headers: &HeaderMap) -> &str {
+    headers.get(REQUEST_ID_HEADER).and_then(|value| value.to_str().ok()).unwrap_or("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const PAID: &str =
+        r#"{"id":"chk_1","object":"checkout","status":"paid","amount":15990,"currency":"clp"}"#;
+
+    /// A server that answers every connection with `answer`, then closes it, and keeps what it
+    /// was asked. An empty answer is never sent: the connection just hangs.
+    async fn server(answer: String) -> (String, Arc<Mutex<Vec<String>>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}/v1/", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&asked);
+        tokio::spawn(async move {
+            let mut hanging = Vec::new();
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n") {
+                    match socket.read_u8().await {
+                        Ok(byte) => request.push(byte),
+                        Err(_) => break,
+                    }
+                }
+                kept.lock().unwrap().push(String::from_utf8(request).unwrap());
+                if answer.is_empty() {
+                    hanging.push(socket);
+                } else {
+                    // The client may hang up first when the answer is too large for it.
+                    let _ = socket.write_all(answer.as_bytes()).await;
+                }
+            }
+        });
+        (base, asked)
+    }
+
+    fn http(status: &str, headers: &str, body: &str) -> String {
+        let length = body.len();
+        format!(
+            "HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{headers}Connection: close\r\n\r\n{body}"
+        )
+    }
+
+    fn client(base: &str, timeout_ms: u64) -> Client {
+        // Another test may have been first; one provider is as good as the next.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let key = Secret::new("key_test_hidden");
+        Client::new(base, key, Duration::from_millis(timeout_ms)).unwrap()
+    }
+
+    async fn ask(answer: String) -> Result<AtVentipay, VentipayError> {
+        let (base, _) = server(answer).await;
+        let id = CheckoutId::parse("chk_1").unwrap();
+        client(&base, 5_000).checkout(&id).await
+    }
+
+    fn detail(result: Result<AtVentipay, VentipayError>) -> String {
+        match result {
+            Err(VentipayError::Unavailable { detail, .. }) => detail,
+            other => panic!("expected Unavailable, got {other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_key_is_the_user_name_and_the_password_is_empty() {
+        let (base, asked) = server(http("200 OK", "", PAID)).await;
+        let id = CheckoutId::parse("chk_1").unwrap();
+        let answer = client(&base, 5_000).checkout(&id).await.unwrap();
+        assert!(matches!(answer, AtVentipay::Checkout(_)), "{answer:?}");
+        let request = asked.lock().unwrap()[0].to_lowercase();
+        assert!(request.starts_with("get /v1/checkouts/chk_1 http/1.1"), "{request}");
+        // base64 of "key_test_hidden:".
+        assert!(request.contains("authorization: basic a2v5x3rlc3rfaglkzgvuog=="), "{request}");
+    }
+
+    #[tokio::test]
+    async fn a_checkout_ventipay_does_not_know_is_unknown() {
+        let error = r#"{"error":{"type":"invalid_request_error","code":"not_found"}}"#;
+        assert_eq!(ask(http("404 Not Found", "", error)).await, Ok(AtVentipay::Unknown));
+    }
+
+    #[tokio::test]
+    async fn a_404_that_is_not_ventipays_says_nothing_about_the_checkout() {
+        let page = "<html>nginx</html>";
+        assert!(detail(ask(http("404 Not Found", "", page)).await).contains("404"));
+    }
+
+    #[tokio::test]
+    async fn a_refused_key_is_not_weather() {
+        for (line, status) in [("401 Unauthorized", 401), ("403 Forbidden", 403)] {
+            assert_eq!(ask(http(line, "", "{}")).await, Err(VentipayError::Denied { status }));
+        }
+        let sentence = VentipayError::Denied { status: 401 }.to_string();
+        assert!(sentence.contains("ventipay.key"), "{sentence}");
+    }
+
+    #[tokio::test]
+    async fn every_other_status_is_weather_and_retry_after_is_heard() {
+        for line in ["500 Oops", "503 Busy", "400 Bad", "204 Empty", "302 Found"] {
+            let answer = http(line, "Location: /elsewhere\r\n", "");
+            assert!(detail(ask(answer).await).contains(&line[..3]), "{line}");
+        }
+        let Err(VentipayError::Unavailable { retry_after_s, .. }) =
+            ask(http("429 Slow", "Retry-After: 7\r\n", "")).await
+        else {
+            panic!("429 is weather");
+        };
+        assert_eq!(retry_after_s, Some(7));
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_not_followed() {
+        let (elsewhere, asked) = server(http("200 OK", "", PAID)).await;
+        let to_there = format!("Location: {elsewhere}checkouts/chk_1\r\n");
+        assert!(detail(ask(http("307 There", &to_there, "")).await).contains("307"));
+        assert!(asked.lock().unwrap().is_empty(), "the key went elsewhere");
+    }
+
+    #[tokio::test]
+    async fn a_page_instead_of_json_is_weather_and_other_json_is_unreadable() {
+        assert!(detail(ask(http("200 OK", "", "<html>")).await).contains("not JSON"));
+        let other = r#"{"id":"chk_1","status":"paid","amount":"15990","currency":"clp"}"#;
+        assert_eq!(ask(http("200 OK", "", other)).await, Ok(wire::unreadable("amount")));
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_end_is_given_up() {
+        let huge = "x".repeat(ANSWER_BYTES_MAX + 1);
+        assert_eq!(ask(http("200 OK", "", &huge)).await, Ok(wire::unreadable("$")));
+    }
+
+    #[tokio::test]
+    async fn silence_refusal_and_a_cut_are_weather_and_show_no_address() {
+        let (silent, _) = server(String::new()).await;
+        let id = CheckoutId::parse("chk_1").unwrap();
+        let waited = client(&silent, 100).checkout(&id).await;
+        assert_eq!(detail(waited), "no answer in time");
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let closed = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        assert_eq!(detail(client(&closed, 5_000).checkout(&id).await), "no connection");
+
+        let cut = "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{";
+        assert_eq!(detail(ask(cut.to_owned()).await), "the connection was cut");
+    }
+
+    #[test]
+    fn debug_of_a_client_shows_no_key() {
+        assert!(!format!("{:?}", client("http://x", 1)).contains("hidden"));
+    }
+}

@@ -1,0 +1,100 @@
+//! Wiring: from the checked configuration to a [`Shell`] with its real ports.
+//!
+//! Secrets in files are read here. Not here: what the ports do.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use concilia_shared::config::{self, Account, Config};
+use concilia_shared::id::AccountName;
+use concilia_shared::secret::Secret;
+
+use crate::clock::SystemClock;
+use crate::domain::settings::Settings;
+use crate::odoo::Odoo;
+use crate::odoo::client::Client as OdooClient;
+use crate::odoo::transport::Endpoint;
+use crate::shell::{AccountShell, Shell};
+use crate::store;
+use crate::ventipay::{Client as VentipayClient, Ventipay};
+
+/// Reads the configuration file, if one is given, lays the environment over it and checks it.
+pub fn load_config(file: Option<&Path>) -> anyhow::Result<Config> {
+    let text = match file {
+        Some(file) => std::fs::read_to_string(file)
+            .with_context(|| format!("The configuration file {} cannot be read", file.display()))?,
+        None => String::new(),
+    };
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Ok(config::load(&text, variables)?)
+}
+
+/// Opens the store and makes every account's ports.
+pub async fn shell(config: &Config) -> anyhow::Result<Shell> {
+    let accounts = config
+        .accounts
+        .iter()
+        .map(|(name, account)| Ok((name.clone(), account_shell(name, account)?)))
+        .collect::<anyhow::Result<BTreeMap<_, _>>>()?;
+    Ok(Shell {
+        store: store::open(&config.store).await?,
+        clock: Arc::new(SystemClock),
+        schedule: config.retry.clone(),
+        accounts,
+    })
+}
+
+fn account_shell(name: &AccountName, account: &Account) -> anyhow::Result<AccountShell> {
+    let odoo = match &account.odoo {
+        None => None,
+        Some(odoo) => {
+            let key = secret(odoo.key.as_ref(), odoo.key_file.as_deref())
+                .with_context(|| format!("accounts.{name}.odoo.key"))?
+                .with_context(|| format!("accounts.{name}.odoo has neither key nor key_file"))?;
+            let endpoint = Endpoint::new(odoo, &odoo.login, key);
+            let client = OdooClient::new(endpoint, odoo.company_id, domain(account)?)?;
+            Some(Arc::new(client) as Arc<dyn Odoo>)
+        }
+    };
+    Ok(AccountShell { settings: Settings::of(account), odoo, ventipay: ventipay(name, account)? })
+}
+
+fn ventipay(name: &AccountName, account: &Account) -> anyhow::Result<Option<Arc<dyn Ventipay>>> {
+    let Some(ventipay) = &account.ventipay else { return Ok(None) };
+    let Some(key) = secret(ventipay.key.as_ref(), ventipay.key_file.as_deref())
+        .with_context(|| format!("accounts.{name}.ventipay.key"))?
+    else {
+        return Ok(None);
+    };
+    anyhow::ensure!(
+        key.expose().starts_with(account.environment.key_prefix()),
+        "accounts.{name}: environment and ventipay key disagree: a key of this environment starts with {}",
+        account.environment.key_prefix()
+    );
+    let timeout = Duration::from_millis(ventipay.timeout_ms);
+    let client =
+        VentipayClient::new(&ventipay.url, key, timeout).context("making the HTTP client")?;
+    Ok(Some(Arc::new(client)))
+}
+
+fn domain(account: &Account) -> anyhow::Result<Vec<serde_json::Value>> {
+    let domain = account.domain.as_deref().map(serde_json::from_str).transpose();
+    Ok(domain.context("domain is not a JSON list")?.unwrap_or_default())
+}
+
+/// A secret given inline or in a file.
+pub fn secret(inline: Option<&Secret>, file: Option<&Path>) -> anyhow::Result<Option<Secret>> {
+    match (inline, file) {
+        (Some(secret), _) => Ok(Some(secret.clone())),
+        (None, Some(file)) => {
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("the secret file {} cannot be read", file.display()))?;
+            Ok(Some(Secret::new(&text)))
+        }
+        (None, None) => Ok(None),
+    }
+}
