@@ -28,6 +28,9 @@ const CLIENT_NAME: &str = "concilia-ingress";
 /// How often the client makes sure that the server is alive; two missed and it reconnects.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Most messages the client keeps that a stalled server does not take: at the longest, 64 MiB.
+const UNSENT_MAX: usize = 256;
+
 /// Longest one look at the broker may take.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -277,6 +280,7 @@ async fn options(nats: &Nats, events: &Arc<Notify>) -> Result<ConnectOptions, Op
         .name(CLIENT_NAME)
         .ping_interval(PING_INTERVAL)
         .request_timeout(Some(LOOK_TIMEOUT))
+        .client_capacity(UNSENT_MAX)
         .reconnect_delay_callback(|attempts| {
             let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
             RETRY_INTERVAL.min(Duration::from_millis(100).saturating_mul(attempts))

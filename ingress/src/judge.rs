@@ -48,7 +48,7 @@ pub enum Sync {
 /// Why this broker is not trusted with a webhook.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Older than [`VERSION_MIN`], or of no version that reads.
+    /// Older than 2.15.0, or of no version that reads.
     #[error("nats-server is version {0}, 2.15.0 or later is needed; upgrade the server")]
     Version(String),
     /// The sync interval is not `always`, and there is one copy.

@@ -79,7 +79,6 @@ impl Queue {
             mpsc::error::TrySendError::Full(_) => SubmitError::Full,
             mpsc::error::TrySendError::Closed(_) => SubmitError::Stopped,
         })?;
-        measure::queue_depth(self.sender.max_capacity() - self.sender.capacity());
         match timeout_at(deadline, outcome).await {
             Ok(Ok(outcome)) => Ok(outcome?),
             Ok(Err(_)) => Err(SubmitError::Stopped),
@@ -93,7 +92,9 @@ async fn run(
     publisher: Arc<dyn Publisher>,
     stop: CancellationToken,
 ) {
+    let mut failing = None;
     loop {
+        measure::queue_depth(waiting.len());
         let first = tokio::select! {
             biased;
             () = stop.cancelled(), if !waiting.is_closed() => {
@@ -105,7 +106,9 @@ async fn run(
         let Some(first) = first else { return };
         let batch = gather(first, &mut waiting);
         measure::queue_depth(waiting.len());
-        publish(publisher.as_ref(), batch).await;
+        if let Some(outcome) = publish(publisher.as_ref(), batch).await {
+            log_change(&mut failing, outcome.err());
+        }
     }
 }
 
@@ -128,11 +131,10 @@ fn gather(first: Entry, waiting: &mut mpsc::Receiver<Entry>) -> Vec<Entry> {
     batch
 }
 
-async fn publish(publisher: &dyn Publisher, batch: Vec<Entry>) {
+/// Publishes a batch and tells everybody in it; `None` when nobody waits any more.
+async fn publish(publisher: &dyn Publisher, batch: Vec<Entry>) -> Option<Result<(), PublishError>> {
     // After the last one's deadline nobody waits any more.
-    let Some(deadline) = batch.iter().map(|entry| entry.deadline).max() else {
-        return;
-    };
+    let deadline = batch.iter().map(|entry| entry.deadline).max()?;
     let (messages, waiters): (Vec<_>, Vec<_>) =
         batch.into_iter().map(|entry| (entry.message, entry.done)).unzip();
     let started = Instant::now();
@@ -140,11 +142,23 @@ async fn publish(publisher: &dyn Publisher, batch: Vec<Entry>) {
         .await
         .unwrap_or_else(|_| Err(PublishError::Unknown("no answer in time".to_owned())));
     measure::batch(messages.len(), started.elapsed(), outcome.is_ok());
-    if let Err(error) = &outcome {
-        tracing::warn!(messages = messages.len(), %error, "a batch is not confirmed");
-    }
     for waiter in waiters {
         // An error only says that the client is gone.
         waiter.send(outcome.clone()).ok();
     }
+    Some(outcome)
+}
+
+/// One line when batches begin to fail, or fail in another way, and one when they no longer
+/// do: an outage is thousands of batches.
+fn log_change(failing: &mut Option<PublishError>, outcome: Option<PublishError>) {
+    if *failing == outcome {
+        return;
+    }
+    if let Some(error) = &outcome {
+        tracing::warn!(%error, "webhooks are not confirmed and are answered 503");
+    } else {
+        tracing::info!("webhooks are confirmed again");
+    }
+    *failing = outcome;
 }

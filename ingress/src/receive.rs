@@ -157,11 +157,13 @@ async fn publish(ingress: &Ingress, webhook: Webhook, signer: usize) -> Result<A
     let id = words.id.and_then(|id| EventId::parse(id).ok());
     let message = Message::of(webhook, words.event_type.as_deref());
     let subject = message.subject.clone();
-
-    ingress.queue.submit(message).await.map_err(Answer::Unconfirmed)?;
-
-    let duplicate = ingress.recent.note(&account, &body_hash);
     let id = id.map(String::from);
+
+    if let Err(error) = ingress.queue.submit(message).await {
+        tracing::debug!(%account, id, subject, body_hash, %error, "not confirmed");
+        return Err(Answer::Unconfirmed(error));
+    }
+    let duplicate = ingress.recent.note(&account, &body_hash);
     tracing::debug!(%account, id, subject, body_hash, late_s, secret = signer, duplicate, "received");
     Ok(Answer::Received { id, duplicate })
 }

@@ -180,10 +180,7 @@ mod tests {
     #[test]
     fn a_stream_knows_its_account_and_object() {
         let stream = StreamId::parse("main/checkout-chk_1").unwrap();
-        assert_eq!(
-            (stream.account(), stream.object()),
-            ("main", "checkout-chk_1")
-        );
+        assert_eq!((stream.account(), stream.object()), ("main", "checkout-chk_1"));
         assert!(StreamId::parse("checkout-chk_1").is_err());
     }
 }

@@ -116,13 +116,9 @@ impl Money {
         if beyond.bytes().any(|b| b != b'0') {
             return Err(DecimalError::TooFine(currency));
         }
-        let minor: i64 = format!("{whole}{kept:0<decimals$}")
-            .parse()
-            .map_err(|_| DecimalError::TooLarge)?;
-        Ok(Self {
-            minor: if negative { -minor } else { minor },
-            currency,
-        })
+        let minor: i64 =
+            format!("{whole}{kept:0<decimals$}").parse().map_err(|_| DecimalError::TooLarge)?;
+        Ok(Self { minor: if negative { -minor } else { minor }, currency })
     }
 }
 
@@ -187,15 +183,9 @@ mod tests {
 
     #[test]
     fn people_read_thousands_with_points() {
-        assert_eq!(
-            Money::new(1_234_567, Currency::Clp).to_string(),
-            "1.234.567 CLP"
-        );
+        assert_eq!(Money::new(1_234_567, Currency::Clp).to_string(), "1.234.567 CLP");
         assert_eq!(Money::new(-990, Currency::Clp).to_string(), "-990 CLP");
-        assert_eq!(
-            Money::new(12_345_000, Currency::Clf).to_string(),
-            "1.234,5000 CLF"
-        );
+        assert_eq!(Money::new(12_345_000, Currency::Clf).to_string(), "1.234,5000 CLF");
     }
 
     #[test]

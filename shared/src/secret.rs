@@ -32,19 +32,13 @@ impl Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_empty() {
-            "Secret(empty)"
-        } else {
-            "Secret(***)"
-        })
+        f.write_str(if self.is_empty() { "Secret(empty)" } else { "Secret(***)" })
     }
 }
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self::new(&Zeroizing::new(String::deserialize(
-            deserializer,
-        )?)))
+        Ok(Self::new(&Zeroizing::new(String::deserialize(deserializer)?)))
     }
 }
 

@@ -127,9 +127,7 @@ impl SignatureHeader {
             let matches = self
                 .candidates
                 .iter()
-                .fold(Choice::from(0), |any, candidate| {
-                    any | candidate.ct_eq(&expected)
-                });
+                .fold(Choice::from(0), |any, candidate| any | candidate.ct_eq(&expected));
             if bool::from(matches) && !secret.is_empty() && signer.is_none() {
                 signer = Some(index);
             }
@@ -159,18 +157,12 @@ pub fn sign(secret: &Secret, signed_at_s: i64, body: &[u8]) -> String {
 
 /// Lower-case hexadecimal.
 pub fn encode_hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            for nibble in [byte >> 4, byte & 0x0f] {
-                text.push(char::from(if nibble < 10 {
-                    b'0' + nibble
-                } else {
-                    b'a' + nibble - 10
-                }));
-            }
-            text
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        for nibble in [byte >> 4, byte & 0x0f] {
+            text.push(char::from(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }));
+        }
+        text
+    })
 }
 
 fn mac(secret: &Secret, timestamp: &str, body: &[u8]) -> [u8; 32] {
@@ -229,10 +221,7 @@ mod tests {
             let secrets = [Secret::new("whs_other"), Secret::new(secret)];
             let header = SignatureHeader::parse(&format!("t={t},v1={v1}")).unwrap();
             assert_eq!(header.signer(&secrets, body.as_bytes()), Some(1));
-            assert_eq!(
-                sign(&secrets[1], t, body.as_bytes()),
-                format!("t={t},v1={v1}")
-            );
+            assert_eq!(sign(&secrets[1], t, body.as_bytes()), format!("t={t},v1={v1}"));
             assert_eq!(header.signer(&secrets, format!("{body} ").as_bytes()), None);
             let moved = SignatureHeader::parse(&format!("t={},v1={v1}", t + 1)).unwrap();
             assert_eq!(moved.signer(&secrets, body.as_bytes()), None);
@@ -244,10 +233,7 @@ mod tests {
         let (secret, t, body, v1) = VECTORS[2];
         let other = "0".repeat(64);
         let header = SignatureHeader::parse(&format!("v1={other}, t={t} ,v0=x,v1={v1}")).unwrap();
-        assert_eq!(
-            header.signer(&[Secret::new(secret)], body.as_bytes()),
-            Some(0)
-        );
+        assert_eq!(header.signer(&[Secret::new(secret)], body.as_bytes()), Some(0));
     }
 
     #[test]
@@ -278,10 +264,7 @@ mod tests {
             (format!("t=1,v1={}", "A".repeat(64)), E::BadSignature),
             (format!("t=1,v1={}", "a".repeat(63)), E::BadSignature),
             (format!("t=1,v1={v1}\u{7f}"), E::Unreadable),
-            (
-                format!("t=1,v1={v1},x={}", "y".repeat(HEADER_BYTES_MAX)),
-                E::Unreadable,
-            ),
+            (format!("t=1,v1={v1},x={}", "y".repeat(HEADER_BYTES_MAX)), E::Unreadable),
             (many, E::TooManySignatures),
         ] {
             assert_eq!(SignatureHeader::parse(&header), Err(error), "{header}");
@@ -294,9 +277,6 @@ mod tests {
         assert_eq!(header.freshness(1300, 300), Freshness::Fresh);
         assert_eq!(header.freshness(1301, 300), Freshness::Stale { age_s: 301 });
         assert_eq!(header.freshness(700, 300), Freshness::Fresh);
-        assert_eq!(
-            header.freshness(699, 300),
-            Freshness::Future { ahead_s: 301 }
-        );
+        assert_eq!(header.freshness(699, 300), Freshness::Future { ahead_s: 301 });
     }
 }

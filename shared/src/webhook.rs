@@ -138,9 +138,7 @@ pub fn peek(body: &[u8]) -> Peek {
 pub fn valid_traceparent(text: &str) -> Option<&str> {
     let hex = |part: &str, length: usize| {
         part.len() == length
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+            && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     };
     let mut parts = text.split('-');
     let valid = hex(parts.next()?, 2)
@@ -172,21 +170,14 @@ mod tests {
         let sent = webhook();
         let headers: HashMap<&str, String> = sent.headers().into_iter().collect();
         let get = |name: &str| headers.get(name).map(String::as_str);
-        assert_eq!(
-            Webhook::from_message(get, sent.body.clone()),
-            Ok(sent.clone())
-        );
+        assert_eq!(Webhook::from_message(get, sent.body.clone()), Ok(sent.clone()));
         assert_eq!(
             Webhook::from_message(get, b"other".to_vec()),
             Err(EnvelopeError::WrongHash),
             "bytes changed in the broker must be noticed"
         );
         let without = |name: &str| {
-            if name == header::ACCOUNT {
-                None
-            } else {
-                get(name)
-            }
+            if name == header::ACCOUNT { None } else { get(name) }
         };
         assert_eq!(
             Webhook::from_message(without, sent.body.clone()),
@@ -197,41 +188,22 @@ mod tests {
     #[test]
     fn debug_shows_neither_body_nor_signature() {
         let shown = format!("{:?}", webhook());
-        assert!(
-            !shown.contains("evt_1") && !shown.contains("v1="),
-            "{shown}"
-        );
+        assert!(!shown.contains("evt_1") && !shown.contains("v1="), "{shown}");
     }
 
     #[test]
     fn a_body_that_does_not_read_peeks_as_nothing() {
-        for body in [
-            &b""[..],
-            b"[]",
-            b"{",
-            b"{\"id\":1}",
-            b"\xff\xfe",
-            &b"[".repeat(10_000),
-        ] {
+        for body in [&b""[..], b"[]", b"{", b"{\"id\":1}", b"\xff\xfe", &b"[".repeat(10_000)] {
             assert_eq!(peek(body), Peek::default());
         }
-        assert_eq!(
-            peek(br#"{"id":"evt_1","x":{"type":"a"}}"#).id.as_deref(),
-            Some("evt_1")
-        );
+        assert_eq!(peek(br#"{"id":"evt_1","x":{"type":"a"}}"#).id.as_deref(), Some("evt_1"));
     }
 
     #[test]
     fn only_a_true_traceparent_travels() {
         let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         assert_eq!(valid_traceparent(good), Some(good));
-        for bad in [
-            "",
-            "00",
-            &good.to_uppercase(),
-            &format!("{good}-x"),
-            "00-0af-b7-01",
-        ] {
+        for bad in ["", "00", &good.to_uppercase(), &format!("{good}-x"), "00-0af-b7-01"] {
             assert_eq!(valid_traceparent(bad), None, "{bad}");
         }
     }

@@ -43,7 +43,8 @@ REFUSED_TEXTS = {
 
 
 def main(arguments):
-    cases = [(path.name, case) for path in sorted((HERE / "cases").glob("*.json")) for case in json.loads(path.read_text("utf-8"))]
+    files = sorted((HERE / "cases").glob("*.json"))
+    cases = [(path.name, case) for path in files for case in json.loads(path.read_text("utf-8"))]
     words = [word for word in arguments if word != "--list"]
     cases = [(name, case) for name, case in cases if all(word in f"{name} {case['title']}" for word in words)]
     if "--list" in arguments:

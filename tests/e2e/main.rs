@@ -1,1 +1,51 @@
-//! The e2e tests.
+//! End to end: real HTTP, a real nats-server, both databases, both transports to Odoo, the
+//! binaries as built; Odoo and Ventipay simulated. Each test ends with
+//! `System::finish`, which checks what must hold whatever happened.
+//!
+//! [`scenario`] is the ordinary day. The rest is what goes wrong: [`crashes`], [`races`],
+//! [`ingress`], [`broker`], [`gaps`], [`weather`], [`bad_input`]; [`laws`] holds of any log.
+
+use concilia_tests::harness::database::StoreKind;
+use concilia_tests::harness::shop::Series;
+use concilia_tests::harness::system::Options;
+
+mod bad_input;
+mod broker;
+mod crashes;
+mod gaps;
+mod ingress;
+mod laws;
+mod races;
+mod scenario;
+mod weather;
+
+/// Makes a test of each function, once for each of these systems.
+macro_rules! on {
+    ($($system:ident),+ : $test:ident) => {
+        mod $test {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $system() {
+                    super::$test(crate::$system()).await;
+                }
+            )+
+        }
+    };
+}
+pub(crate) use on;
+
+fn sqlite_odoo_17_jsonrpc() -> Options {
+    Options::new(StoreKind::Sqlite, Series::V17)
+}
+
+fn sqlite_odoo_19_json2() -> Options {
+    Options::new(StoreKind::Sqlite, Series::V19)
+}
+
+fn postgres_odoo_17_jsonrpc() -> Options {
+    Options::new(StoreKind::Postgres, Series::V17)
+}
+
+fn postgres_odoo_19_json2() -> Options {
+    Options::new(StoreKind::Postgres, Series::V19)
+}

@@ -1,4 +1,6 @@
 //! The simulators tests.
 
 #[cfg(test)]
+mod odoo;
+#[cfg(test)]
 mod ventipay;

@@ -1,1 +1,81 @@
-//! The store tests.
+//! The event store's contract, held by PostgreSQL and SQLite alike, and what only one of
+//! them promises.
+//!
+//! [`contract`], [`work`], [`gaps`] and [`together`] are the contract: each function takes a
+//! [`home::Home`], a fresh database of one kind. They run three times: on PostgreSQL as the
+//! owner of the tables, on PostgreSQL as the role the worker should have in production
+//! (`roles.sql`), and on SQLite. [`postgres`] and [`sqlite`] hold the rest, [`laws`] the
+//! properties.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where and stop")]
+
+mod contract;
+mod gaps;
+mod given;
+mod home;
+mod laws;
+mod postgres;
+mod sqlite;
+mod together;
+mod work;
+
+/// Runs every function of the contract on every kind of database.
+macro_rules! hold {
+    ($($module:ident::$name:ident,)*) => {
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                crate::$module::$name(&crate::home::Home::postgres().await).await;
+            })*
+        }
+
+        mod on_postgres_as_worker {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                crate::$module::$name(&crate::home::Home::postgres_as_worker().await).await;
+            })*
+        }
+
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                crate::$module::$name(&crate::home::Home::sqlite().await).await;
+            })*
+        }
+    };
+}
+
+hold! {
+    contract::a_new_webhook_is_appended_kept_and_due,
+    contract::an_event_id_is_known_for_ever,
+    contract::answers_come_in_the_order_given,
+    contract::one_id_in_two_accounts_is_two_events,
+    contract::another_body_under_a_known_id_is_a_fact_once,
+    contract::raw_bytes_and_odd_text_come_back_as_they_were,
+    contract::the_log_refuses_update_and_delete,
+    contract::erased_bytes_leave_the_chain_whole_and_do_not_come_back,
+    contract::a_changed_event_is_found_by_its_chain,
+    contract::an_event_that_does_not_read_is_named,
+    contract::a_follower_sees_everything_once_in_order,
+    contract::a_database_of_a_newer_build_is_refused,
+    work::what_is_new_goes_before_what_waits,
+    work::a_claimed_stream_is_nobody_elses_until_the_lease_ends,
+    work::a_lease_taken_over_leaves_the_old_holder_nothing_to_write,
+    work::one_holder_claiming_twice_is_two_holders,
+    work::an_arrival_during_a_lease_is_not_lost,
+    work::a_stream_at_rest_is_not_due_until_something_comes,
+    work::a_step_that_goes_on_keeps_the_claim,
+    work::the_next_due_time_counts_leases,
+    work::waking_makes_what_waits_due,
+    work::waking_reaches_a_stream_that_is_claimed,
+    work::a_hundred_thousand_waiting_streams_do_not_slow_a_fresh_one,
+    gaps::what_was_never_seen_is_missing,
+    gaps::a_database_set_back_in_time_shows_what_it_lost,
+    gaps::what_the_broker_no_longer_has_is_not_asked_for_again,
+    gaps::each_broker_stream_has_its_own_gaps,
+    together::workers_that_admit_the_same_event_at_once_append_it_once,
+    together::streams_written_by_many_are_gapless_and_whole,
+    together::a_stream_is_claimed_by_one_of_many,
+    together::a_follower_among_writers_skips_nothing,
+    together::many_processes_may_start_at_once,
+}

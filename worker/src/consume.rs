@@ -23,7 +23,7 @@ use crate::shell::Shell;
 use crate::store::{Admission, Arrival, BrokerPosition};
 
 /// How long a message may stay unacknowledged before the broker gives it to somebody else.
-const ACK_WAIT: Duration = Duration::from_secs(60);
+const ACK_WAIT: Duration = Duration::from_mins(1);
 
 /// How often the broker must be heard while there is nothing to deliver; a missing heartbeat
 /// means "start again", not "give up".

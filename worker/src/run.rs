@@ -78,18 +78,17 @@ async fn one(shell: Arc<Shell>, claim: Claim) {
         settled = settle(&shell, &claim).await;
     }
     metrics::histogram!("concilia_worker_settle_seconds").record(started.elapsed());
+    let outcome = match &settled {
+        Ok(()) => "ok",
+        Err(StoreError::Conflict) => "conflict",
+        Err(_) => "error",
+    };
+    metrics::counter!("concilia_worker_settled_total", "outcome" => outcome).increment(1);
     match settled {
-        Ok(()) => {
-            metrics::counter!("concilia_worker_settled_total", "outcome" => "ok").increment(1)
-        }
+        Ok(()) => {}
         Err(StoreError::Conflict) => {
-            metrics::counter!("concilia_worker_settled_total", "outcome" => "conflict")
-                .increment(1);
             tracing::info!(stream = %claim.stream, "somebody else was first; leaving it to them");
         }
-        Err(error) => {
-            metrics::counter!("concilia_worker_settled_total", "outcome" => "error").increment(1);
-            tracing::warn!(stream = %claim.stream, %error, "settling was interrupted");
-        }
+        Err(error) => tracing::warn!(stream = %claim.stream, %error, "settling was interrupted"),
     }
 }

@@ -96,7 +96,6 @@ async fn attend(
         stream = %claim.stream,
         event.id = %told.webhook.event_id,
         outcome = event.kind(),
-        trace = told.webhook.body_hash.get(..8),
         "settled"
     );
     Ok(event)

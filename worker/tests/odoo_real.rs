@@ -110,8 +110,10 @@ impl<'a> Shop<'a> {
 
     /// A posted invoice of the whole order.
     async fn invoice(&self, order: i64) -> i64 {
-        let context = json!({"active_model": "sale.order", "active_ids": [order], "active_id": order});
-        let wizard = json!({"advance_payment_method": "delivered", "sale_order_ids": [[6, 0, [order]]]});
+        let context =
+            json!({"active_model": "sale.order", "active_ids": [order], "active_id": order});
+        let wizard =
+            json!({"advance_payment_method": "delivered", "sale_order_ids": [[6, 0, [order]]]});
         let model = "sale.advance.payment.inv";
         let wizard = create(self.admin, model, wizard, context.clone()).await;
         let args = with_context(Args::on(&[wizard]), &context);
@@ -148,9 +150,7 @@ impl<'a> Shop<'a> {
             date: DAY.parse().unwrap(),
             order: order.clone(),
             currency: "CLP".to_owned(),
-            invoices: invoices
-                .map(|invoice| (invoice.id, invoice.residual.clone()))
-                .collect(),
+            invoices: invoices.map(|invoice| (invoice.id, invoice.residual.clone())).collect(),
             confirm: false,
         }
     }
@@ -182,7 +182,10 @@ async fn write(rpc: &Rpc, model: &str, id: i64, values: Value) {
     call(rpc, model, "write", Args::on(&[id]).with("vals", values)).await;
 }
 
-async fn observe_one(client: &Client, lookup: Lookup) -> (concilia_worker::domain::observe::InOdoo, Option<Order>) {
+async fn observe_one(
+    client: &Client,
+    lookup: Lookup,
+) -> (concilia_worker::domain::observe::InOdoo, Option<Order>) {
     let mut seen = client.observe(&[lookup]).await.unwrap();
     let seen = seen.remove(0);
     let order = seen.probes[0].orders.first().cloned();
@@ -212,11 +215,7 @@ async fn a_real_odoo_is_set_up_observed_and_booked_into_exactly_once() {
     assert!(second_run.is_unchanged(), "{second_run}");
 
     let key = Secret::new(&std::fs::read_to_string(&key_file).unwrap());
-    let bot = Endpoint {
-        login: LOGIN.to_owned(),
-        key: key.clone(),
-        ..endpoint.clone()
-    };
+    let bot = Endpoint { login: LOGIN.to_owned(), key: key.clone(), ..endpoint.clone() };
     let client = Client::new(bot.clone(), 1, Vec::new()).unwrap();
     // The first characters of a key are no secret of Odoo's; they are new with each run.
     let shop = Shop::open(&admin, format!("r{}", &key.expose()[..8])).await;
@@ -234,15 +233,16 @@ async fn books_an_invoiced_order_once(shop: &Shop<'_>, client: &Client) {
     let (seen, order) = observe_one(client, shop.lookup("invoiced")).await;
     let order = order.unwrap();
     assert_eq!((seen.booked, seen.transactions.len()), (None, 0));
-    assert_eq!((order.total.as_str(), order.state.as_str(), order.currency.as_str()), ("15990", "sale", "CLP"));
+    assert_eq!(
+        (order.total.as_str(), order.state.as_str(), order.currency.as_str()),
+        ("15990", "sale", "CLP")
+    );
     assert_eq!((order.invoices[0].residual.as_str(), order.invoices[0].payments), ("15990", 0));
     assert!(seen.probes[1].unknown_field && !seen.probes[0].unknown_field);
 
     let book = shop.book("invoiced", &order, 15_990);
     let outcomes = client.book(std::slice::from_ref(&book)).await.unwrap();
-    let BookOutcome::Booked(booking) = &outcomes[0] else {
-        panic!("{outcomes:?}")
-    };
+    let BookOutcome::Booked(booking) = &outcomes[0] else { panic!("{outcomes:?}") };
     assert_eq!(booking.amount, Money::new(15_990, Currency::Clp));
     assert_eq!(booking.date, Some(DAY.parse().unwrap()));
     assert_eq!(booking.orders, [order.name.as_str()]);
@@ -285,7 +285,10 @@ async fn refuses_what_was_not_decided_upon(shop: &Shop<'_>, client: &Client) {
     let outcomes = client.book(&batch).await.unwrap();
     let changed = |what: &str| BookOutcome::Changed { what: what.to_owned() };
     assert_eq!(outcomes[..2], [changed("order_total"), changed("order_gone")]);
-    assert!(matches!(&outcomes[2], BookOutcome::Refused { why, .. } if why == "above_document"), "{outcomes:?}");
+    assert!(
+        matches!(&outcomes[2], BookOutcome::Refused { why, .. } if why == "above_document"),
+        "{outcomes:?}"
+    );
     assert!(matches!(outcomes[3], BookOutcome::Booked(_)), "{outcomes:?}");
     assert_eq!(outcomes[4], changed("order_paid"));
 }
@@ -316,10 +319,8 @@ async fn books_once_when_eight_try_at_once(shop: &Shop<'_>, bot: &Endpoint) {
 
 /// What a set-up spoilt by hand is called, and that the next set-up puts it right.
 async fn names_what_is_not_ready(admin: &Rpc, client: &Client, bot: &Endpoint, key_file: &Path) {
-    let nothing = Lookup {
-        checkout: CheckoutId::parse("chk_nothing").unwrap(),
-        probes: Vec::new(),
-    };
+    let nothing =
+        Lookup { checkout: CheckoutId::parse("chk_nothing").unwrap(), probes: Vec::new() };
     let why = async |client: &Client| match client.observe(std::slice::from_ref(&nothing)).await {
         Err(OdooError::NotReady(why)) => why,
         other => panic!("{other:?}"),
@@ -354,7 +355,8 @@ async fn names_what_is_not_ready(admin: &Rpc, client: &Client, bot: &Endpoint, k
     assert_eq!(why(client).await, NotReady::NoProvider);
     repaired("inbound payment method line").await;
 
-    let stranger = Endpoint { key: Secret::new("0123456789abcdef0123456789abcdef01234567"), ..bot.clone() };
+    let stranger =
+        Endpoint { key: Secret::new("0123456789abcdef0123456789abcdef01234567"), ..bot.clone() };
     let stranger = Client::new(stranger, 1, Vec::new()).unwrap();
     assert_eq!(why(&stranger).await, NotReady::Denied);
     let elsewhere = Endpoint { database: "no_such_database".to_owned(), ..bot.clone() };

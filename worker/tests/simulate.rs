@@ -170,7 +170,11 @@ impl Run {
             company_id: 1,
             currency: "CLP".to_owned(),
             // Every fifth order asks for something else than what was paid.
-            total: if number.is_multiple_of(5) { "1".to_owned() } else { amount(number).to_string() },
+            total: if number.is_multiple_of(5) {
+                "1".to_owned()
+            } else {
+                amount(number).to_string()
+            },
             transactions: Vec::new(),
             invoices: Vec::new(),
         };
@@ -286,8 +290,16 @@ async fn check(run: &Run) {
         let words: Vec<&str> = state.told.iter().map(|told| told.status.word()).collect();
         let fits = number < CHECKOUTS && !number.is_multiple_of(5);
         let expected = if fits { "reconciled" } else { "parked" };
-        assert_eq!(words.iter().filter(|word| **word == expected).count(), 1, "{stream}: {words:?}");
-        assert_eq!(words.iter().filter(|word| **word == "recorded").count(), 2, "{stream}: {words:?}");
+        assert_eq!(
+            words.iter().filter(|word| **word == expected).count(),
+            1,
+            "{stream}: {words:?}"
+        );
+        assert_eq!(
+            words.iter().filter(|word| **word == "recorded").count(),
+            2,
+            "{stream}: {words:?}"
+        );
         assert_eq!(booked.contains_key(&format!("chk_{number}")), fits, "{stream}");
     }
     let sums = balance(&streams)[0];
@@ -295,7 +307,11 @@ async fn check(run: &Run) {
     let in_odoo: i64 = booked.values().map(|booking| booking.amount.minor).sum();
     assert_eq!((sums.paid, sums.booked, sums.pending, sums.difference), (told, in_odoo, 0, 0));
     assert_eq!(booked.values().next().unwrap().amount.currency, Currency::Clp);
-    assert_ne!(Money::new(sums.parked, Currency::Clp).minor, 0, "nothing was parked: the run was too tame");
+    assert_ne!(
+        Money::new(sums.parked, Currency::Clp).minor,
+        0,
+        "nothing was parked: the run was too tame"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

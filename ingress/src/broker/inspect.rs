@@ -3,7 +3,7 @@
 //!
 //! Not here: what a refusal means for requests ([`super`]).
 
-use async_nats::jetstream::stream::Info;
+use async_nats::jetstream::stream::{Config, Info};
 use async_nats::jetstream::{self, Context};
 use async_nats::{Client, ServerInfo};
 use concilia_shared::config::Nats;
@@ -22,8 +22,7 @@ pub(super) struct Inspector {
     /// How the run of the server with this id was seen to sync: true as long as it runs.
     seen: Option<(String, Sync)>,
     overridden: Vec<Refusal>,
-    /// Whether the stream's limits were made what the configuration says. Done once: what an
-    /// operator changes later, to make room in an emergency, stays.
+    /// Whether the stream's limits were made what the configuration says.
     set_up: bool,
 }
 
@@ -62,14 +61,26 @@ impl Inspector {
         facts.sync = Some(self.sync_of_holder(&server, &info).await?);
         facts.stream = Some(info.config.clone());
         let refusals = self.weigh(judge(&facts));
-        if refusals.is_empty() && !self.set_up {
-            stream::update(&self.context, &info.config, &wanted).await?;
-            self.set_up = true;
+        if refusals.is_empty() {
+            self.bring_up_to_date(&info.config, wanted).await?;
         }
         if self.client.server_info().server_id != server.server_id {
             return Err("the connection moved to another server meanwhile".to_owned());
         }
         Ok((server.server_id, refusals))
+    }
+
+    /// The stream's guards always; its limits only once. What an operator changes later, to
+    /// make room in an emergency, stays.
+    async fn bring_up_to_date(&mut self, existing: &Config, wanted: Config) -> Result<(), String> {
+        let wanted = if self.set_up {
+            Config { max_bytes: existing.max_bytes, max_age: existing.max_age, ..wanted }
+        } else {
+            wanted
+        };
+        stream::update(&self.context, existing, &wanted).await?;
+        self.set_up = true;
+        Ok(())
     }
 
     /// Applies the override, loudly.

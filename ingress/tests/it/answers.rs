@@ -1,21 +1,25 @@
 //! Every answer of the router, and what the broker was given by then.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
 use bytes::Bytes;
+use concilia_ingress::admin::{self, Admin, Readiness};
 use concilia_ingress::publish::PublishError;
 use concilia_shared::config::LatePolicy;
 use concilia_shared::secret::Secret;
 use concilia_shared::signature::sign;
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
+use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
+use tower::ServiceExt;
 
 use crate::fixtures::{
-    BODY, Desk, NOW_S, Paper, SECRET, accounts, one_account, request, signed, signed_at,
+    BODY, Desk, NOW_S, Paper, Reply, SECRET, accounts, one_account, request, signed, signed_at,
 };
 
 /// secret, t, body, v1: `ventipay-api.md` section 4.4, and one of the project's own.
@@ -297,4 +301,27 @@ async fn a_process_that_is_stopping_confirms_nothing_it_did_not_publish() {
         }
     }
     panic!("the queue never closed");
+}
+
+#[tokio::test]
+async fn readiness_depends_on_the_broker_and_tells_of_accounts_without_a_secret() {
+    let ready = async |not_ready: Option<&str>| {
+        let readiness = Readiness {
+            not_ready: not_ready.map(str::to_owned),
+            warnings: accounts("[accounts.main]\nenvironment = \"test\"").warnings(),
+        };
+        let admin = Admin {
+            metrics: PrometheusBuilder::new().build_recorder().handle(),
+            readiness: Arc::new(move || readiness.clone()),
+        };
+        let request = Request::get("/readyz").body(Body::empty()).unwrap();
+        Reply::of(admin::router(admin).oneshot(request).await.unwrap()).await
+    };
+    let reply = ready(None).await;
+    assert_eq!((reply.status.as_u16(), &reply.json["ready"]), (200, &json!(true)));
+    let warning = reply.json["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("accounts.main.webhook_secrets"), "{warning}");
+    let reply = ready(Some("the broker is away")).await;
+    assert_eq!((reply.status.as_u16(), &reply.json["ready"]), (503, &json!(false)));
+    assert_eq!(reply.json["reason"], "the broker is away");
 }

@@ -174,7 +174,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    async fn of(response: Response<Body>) -> Self {
+    pub(crate) async fn of(response: Response<Body>) -> Self {
         let (head, body) = response.into_parts();
         let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
         Self {

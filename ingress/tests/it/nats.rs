@@ -80,12 +80,12 @@ impl Server {
             urls.first().and_then(|url| url.rsplit(':').next()?.parse().ok()).unwrap_or(-1)
         };
         let configuration = format!(
-            "listen: \"127.0.0.1:{}\"\nhttp: \"127.0.0.1:{}\"\nports_file_dir: {:?}\n\
-             jetstream {{ store_dir: {:?}, sync_interval: {} }}\n",
+            "listen: \"127.0.0.1:{}\"\nhttp: \"127.0.0.1:{}\"\nports_file_dir: \"{}\"\n\
+             jetstream {{ store_dir: \"{}\", sync_interval: {} }}\n",
             port(&self.ports.nats),
             port(&self.ports.monitoring),
-            folder.join("ports"),
-            folder.join("data"),
+            folder.join("ports").display(),
+            folder.join("data").display(),
             self.sync,
         );
         let file = folder.join("nats.conf");

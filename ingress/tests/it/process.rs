@@ -126,7 +126,9 @@ fn follow(
             if parsed["message"] == "listening" {
                 found.send(parsed).ok();
             }
-            *kept.lock().unwrap() += &format!("{line}\n");
+            let mut kept = kept.lock().unwrap();
+            kept.push_str(&line);
+            kept.push('\n');
         }
     });
     (log, listening)

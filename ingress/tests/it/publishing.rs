@@ -182,8 +182,8 @@ async fn too_many_batches_in_flight_are_waited_out() {
     assert!(early.is_err(), "there is no room for it: {early:?}");
     let committed = open_batch(0, 2, true).await;
     assert!(String::from_utf8_lossy(&committed).contains("\"count\":2"), "{committed:?}");
-    let published = tokio::time::timeout(PATIENCE, publishing).await.unwrap();
-    assert_eq!(published.unwrap(), Ok(()));
+    let outcome = tokio::time::timeout(PATIENCE, publishing).await.unwrap();
+    assert_eq!(outcome.unwrap(), Ok(()));
     let all = everything(&server).await;
     let bodies: Vec<&[u8]> = all.iter().map(|message| &message.payload[..]).collect();
     assert_eq!(bodies[2..], [b"a", b"b"]);

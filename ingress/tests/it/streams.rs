@@ -212,6 +212,50 @@ async fn a_server_restarted_with_worse_settings_is_not_trusted_on_its_predecesso
 }
 
 #[tokio::test]
+async fn a_later_look_restores_the_guards_and_leaves_limits_to_the_operator() {
+    let mut server = Server::start().await;
+    let broker = open(&server.settings()).await.unwrap();
+    let (link, stop) = (broker.link(), CancellationToken::new());
+    let watching = tokio::spawn(broker.watch_over(stop.clone()));
+    let changed =
+        Config { max_bytes: 1 << 30, allow_atomic_publish: false, ..stream_of(&server).await };
+    server.jetstream().await.update_stream(changed).await.unwrap();
+    // Losing the connection is what makes it look again at once.
+    server.kill();
+    until("the loss to be noticed", async || link.trusted().is_err().then_some(())).await;
+    server.revive().await;
+    until("trust", async || link.readiness().ok()).await;
+    let found = stream_of(&server).await;
+    assert!(found.allow_atomic_publish);
+    assert_eq!(found.max_bytes, 1 << 30);
+    stop.cancel();
+    watching.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_restarted_server_is_not_trusted_before_it_was_looked_at_again() {
+    let mut server = Server::start().await;
+    // Nobody watches over it, so nobody looks again.
+    let broker = open(&server.settings()).await.unwrap();
+    let link = broker.link();
+    assert!(link.trusted().unwrap().is_still_connected());
+    let before = link.trusted().unwrap();
+    server.kill();
+    server.revive().await;
+    let connections = format!("{}/connz", server.monitor_url());
+    until("the client to be back", async || {
+        let listed = reqwest::get(&connections).await.ok()?.text().await.ok()?;
+        listed.contains("concilia-ingress").then_some(())
+    })
+    .await;
+    for _ in 0..30 {
+        assert!(link.trusted().is_err());
+        assert!(!before.is_still_connected(), "nor is an acknowledgement of it believed");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
 async fn an_address_that_is_none_and_credentials_that_are_missing_are_named() {
     install_tls();
     let stop = CancellationToken::new();

@@ -67,9 +67,7 @@ pub(super) fn lay_over(
     name: &str,
     value: &str,
 ) -> Result<(), ConfigError> {
-    let path = name[ENV_PREFIX.len()..]
-        .to_ascii_lowercase()
-        .replace("__", ".");
+    let path = name[ENV_PREFIX.len()..].to_ascii_lowercase().replace("__", ".");
     let parts: Vec<&str> = path.split('.').collect();
     if !is_known(&parts) {
         return Err(unknown(&path, &format!("The variable {name}")));
@@ -77,9 +75,7 @@ pub(super) fn lay_over(
     let mut here = table;
     let (last, tables) = parts.split_last().unwrap_or((&"", &[]));
     for part in tables {
-        let entry = here
-            .entry((*part).to_owned())
-            .or_insert_with(|| toml::Table::new().into());
+        let entry = here.entry((*part).to_owned()).or_insert_with(|| toml::Table::new().into());
         here = entry.as_table_mut().ok_or_else(|| {
             ConfigError(vec![format!(
                 "The variable {name} names {path}, but {part} is not a table."
@@ -94,18 +90,12 @@ fn read_value(key: &str, value: &str) -> toml::Value {
     // Secrets and names are text even when they look like numbers.
     let textual =
         ["key", "login", "database", "webhook_secrets"].contains(&key) && !value.starts_with('[');
-    let parsed = format!("v = {value}")
-        .parse::<toml::Table>()
-        .ok()
-        .and_then(|mut t| t.remove("v"));
+    let parsed = format!("v = {value}").parse::<toml::Table>().ok().and_then(|mut t| t.remove("v"));
     match parsed {
         Some(value @ (toml::Value::Boolean(_) | toml::Value::Integer(_))) if !textual => value,
         Some(value @ toml::Value::Array(_)) => value,
         _ if is_list(key) => {
-            let items = value
-                .split(',')
-                .map(str::trim)
-                .filter(|item| !item.is_empty());
+            let items = value.split(',').map(str::trim).filter(|item| !item.is_empty());
             toml::Value::Array(items.map(|item| item.to_owned().into()).collect())
         }
         _ => toml::Value::String(value.to_owned()),
@@ -120,11 +110,7 @@ fn is_list(key: &str) -> bool {
 pub(super) fn check_known(table: &toml::Table) -> Result<(), ConfigError> {
     let mut wrong = Vec::new();
     walk(table, &mut Vec::new(), &mut wrong);
-    if wrong.is_empty() {
-        Ok(())
-    } else {
-        Err(ConfigError(wrong))
-    }
+    if wrong.is_empty() { Ok(()) } else { Err(ConfigError(wrong)) }
 }
 
 fn walk<'a>(table: &'a toml::Table, path: &mut Vec<&'a str>, wrong: &mut Vec<String>) {
@@ -160,28 +146,22 @@ fn unknown(path: &str, who: &str) -> ConfigError {
         let named: Vec<&str> = known
             .split('.')
             .enumerate()
-            .map(|(place, part)| {
-                if part == "*" {
-                    parts.get(place).copied().unwrap_or("NAME")
-                } else {
-                    part
-                }
-            })
+            .map(
+                |(place, part)| {
+                    if part == "*" { parts.get(place).copied().unwrap_or("NAME") } else { part }
+                },
+            )
             .collect();
         named.join(".")
     };
     // Tables are candidates too: a misspelled table is nearest to a table.
-    let tables = KNOWN
-        .iter()
-        .filter_map(|known| known.rsplit_once('.').map(|(table, _)| table));
+    let tables = KNOWN.iter().filter_map(|known| known.rsplit_once('.').map(|(table, _)| table));
     let nearest = tables
         .chain(KNOWN.iter().copied())
         .map(|known| spelled(&known))
         .min_by_key(|known| strsim::damerau_levenshtein(known, path))
         .unwrap_or_default();
-    ConfigError(vec![format!(
-        "{who} has an unknown key {path}; did you mean {nearest}?"
-    )])
+    ConfigError(vec![format!("{who} has an unknown key {path}; did you mean {nearest}?")])
 }
 
 #[cfg(test)]
@@ -232,17 +212,11 @@ mod tests {
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let config = load("[nats]\nurl = \"nats://file\"", variables).unwrap();
-        assert_eq!(
-            (config.nats.url.as_str(), config.nats.replicas),
-            ("nats://10.0.0.1:4222", 3)
-        );
+        assert_eq!((config.nats.url.as_str(), config.nats.replicas), ("nats://10.0.0.1:4222", 3));
         let (name, account) = config.accounts.first_key_value().unwrap();
         assert_eq!(name.as_str(), "shop_2");
-        let secrets: Vec<&str> = account
-            .webhook_secrets
-            .iter()
-            .map(crate::secret::Secret::expose)
-            .collect();
+        let secrets: Vec<&str> =
+            account.webhook_secrets.iter().map(crate::secret::Secret::expose).collect();
         assert_eq!(secrets, ["whs_a", "whs_b"]);
         let odoo = account.odoo.as_ref().unwrap();
         assert_eq!(

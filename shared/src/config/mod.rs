@@ -45,10 +45,7 @@ pub fn load(
 ) -> Result<Config, ConfigError> {
     let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
         // The message without the snippet: a snippet could show a secret.
-        ConfigError(vec![format!(
-            "The configuration file is not valid TOML: {}.",
-            error.message()
-        )])
+        ConfigError(vec![format!("The configuration file is not valid TOML: {}.", error.message())])
     })?;
     let overrides: BTreeMap<String, String> = variables
         .into_iter()
@@ -59,17 +56,10 @@ pub fn load(
     }
     keys::check_known(&table)?;
     let config: Config = table.try_into().map_err(|error: toml::de::Error| {
-        ConfigError(vec![format!(
-            "The configuration does not read: {}.",
-            error.message()
-        )])
+        ConfigError(vec![format!("The configuration does not read: {}.", error.message())])
     })?;
     let wrong = config.problems();
-    if wrong.is_empty() {
-        Ok(config)
-    } else {
-        Err(ConfigError(wrong))
-    }
+    if wrong.is_empty() { Ok(config) } else { Err(ConfigError(wrong)) }
 }
 
 /// The whole as TOML, defaults included, secrets as three stars.

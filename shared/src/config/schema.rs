@@ -131,10 +131,7 @@ pub struct Store {
 
 impl Default for Store {
     fn default() -> Self {
-        Self {
-            url: Secret::new("sqlite://concilia.db"),
-            connections_max: 8,
-        }
+        Self { url: Secret::new("sqlite://concilia.db"), connections_max: 8 }
     }
 }
 
@@ -182,12 +179,7 @@ pub struct Retry {
 
 impl Default for Retry {
     fn default() -> Self {
-        Self {
-            base_s: 15,
-            factor: 2,
-            cap_s: 3_600,
-            give_up_days: 30,
-        }
+        Self { base_s: 15, factor: 2, cap_s: 3_600, give_up_days: 30 }
     }
 }
 
@@ -401,9 +393,7 @@ impl Connector {
         match self {
             Self::Shopify | Self::Woocommerce | Self::Vtex => vec!["client_order_ref".to_owned()],
             Self::Jumpseller => vec!["origin".to_owned()],
-            Self::Generic => ["name", "client_order_ref", "origin"]
-                .map(str::to_owned)
-                .to_vec(),
+            Self::Generic => ["name", "client_order_ref", "origin"].map(str::to_owned).to_vec(),
             Self::Custom => custom.map(str::to_owned).into_iter().collect(),
         }
     }
@@ -431,23 +421,14 @@ impl Config {
             ("nats.replicas", self.nats.replicas > 0),
             ("nats.max_bytes", self.nats.max_bytes > 0),
             ("nats.max_age_days", self.nats.max_age_days > 0),
-            (
-                "ingress.publish_deadline_ms",
-                self.ingress.publish_deadline_ms > 0,
-            ),
-            (
-                "ingress.request_timeout_ms",
-                self.ingress.request_timeout_ms > 0,
-            ),
+            ("ingress.publish_deadline_ms", self.ingress.publish_deadline_ms > 0),
+            ("ingress.request_timeout_ms", self.ingress.request_timeout_ms > 0),
             ("ingress.tolerance_s", self.ingress.tolerance_s > 0),
             ("ingress.connections_max", self.ingress.connections_max > 0),
             ("ingress.queue_max", self.ingress.queue_max > 0),
             ("store.connections_max", self.store.connections_max > 0),
             ("worker.batch", self.worker.batch > 0),
-            (
-                "worker.settle_concurrency",
-                self.worker.settle_concurrency > 0,
-            ),
+            ("worker.settle_concurrency", self.worker.settle_concurrency > 0),
             ("worker.lease_s", self.worker.lease_s > 0),
             ("worker.gap_check_s", self.worker.gap_check_s > 0),
             ("retry.base_s", self.retry.base_s > 0),
@@ -515,10 +496,7 @@ impl Account {
                 odoo.url.starts_with("http://") || odoo.url.starts_with("https://"),
                 "odoo.url must start with https:// (or http:// in a private network).".to_owned(),
             );
-            check(
-                odoo.company_id > 0,
-                "odoo.company_id must be above 0.".to_owned(),
-            );
+            check(odoo.company_id > 0, "odoo.company_id must be above 0.".to_owned());
             check(
                 odoo.timeout_ms > 0 && odoo.timeout_ms.saturating_mul(2) <= lease_s.saturating_mul(1000),
                 "odoo.timeout_ms must be above 0 and at most half of worker.lease_s, so that a claim \
@@ -535,10 +513,7 @@ impl Account {
                 ventipay.url.starts_with("http://") || ventipay.url.starts_with("https://"),
                 "ventipay.url must start with https://.".to_owned(),
             );
-            check(
-                ventipay.timeout_ms > 0,
-                "ventipay.timeout_ms must be above 0.".to_owned(),
-            );
+            check(ventipay.timeout_ms > 0, "ventipay.timeout_ms must be above 0.".to_owned());
             check(
                 ventipay.key.is_none() || ventipay.key_file.is_none(),
                 "give ventipay.key or ventipay.key_file, not both.".to_owned(),
@@ -560,9 +535,7 @@ impl Account {
 fn is_field_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.len() <= 63
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
 #[cfg(test)]
@@ -572,9 +545,7 @@ mod tests {
     const ACCOUNT: &str = "[accounts.main]\nenvironment = \"test\"\n";
 
     fn problems(extra: &str) -> String {
-        load(&format!("{ACCOUNT}{extra}"), [])
-            .unwrap_err()
-            .to_string()
+        load(&format!("{ACCOUNT}{extra}"), []).unwrap_err().to_string()
     }
 
     #[test]
@@ -621,6 +592,9 @@ mod tests {
         let config = load(&text, []).unwrap();
         assert!(!format!("{config:?}").contains("hidden"));
         let shown = super::super::show(&config).unwrap();
-        assert!(!shown.contains("hidden") && shown.contains("webhook_secrets = [\"***\"]"), "{shown}");
+        assert!(
+            !shown.contains("hidden") && shown.contains("webhook_secrets = [\"***\"]"),
+            "{shown}"
+        );
     }
 }

@@ -80,7 +80,11 @@ impl Settings {
         );
         for (name, connector, _) in ACCOUNTS {
             self.account(&mut text, name, connector);
-            let _ = writeln!(text, "ventipay = {{ url = {:?}, key = {VENTIPAY_KEY:?}, timeout_ms = 2_000 }}", self.ventipay);
+            let _ = writeln!(
+                text,
+                "ventipay = {{ url = {:?}, key = {VENTIPAY_KEY:?}, timeout_ms = 2_000 }}",
+                self.ventipay
+            );
         }
         self.account(&mut text, WITHOUT_KEY, "generic");
         text

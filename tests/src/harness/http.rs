@@ -49,13 +49,25 @@ pub struct Row {
 }
 
 impl Row {
+    /// Whether nothing more happens to it by itself.
+    pub fn is_at_rest(&self) -> bool {
+        !["received", "pending"].contains(&self.status.as_str())
+    }
+
     /// Status and reason.
     pub fn rest(&self) -> (&str, Option<&str>) {
         (&self.status, self.reason.as_deref())
     }
 }
 
-impl System {
+/// What sends to one ingress, as it was when this was made.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    http: reqwest::Client,
+    base: String,
+}
+
+impl Sender {
     /// Posts a body with these signature headers to an account, or to the default one. `None`
     /// if there was no answer.
     pub async fn post(
@@ -64,10 +76,9 @@ impl System {
         signatures: &[&str],
         body: impl Into<Vec<u8>>,
     ) -> Option<Answer> {
-        let base = self.ingress.public_url.as_deref().unwrap_or_default();
         let url = match account {
-            None => format!("{base}/ventipay/webhook"),
-            Some(account) => format!("{base}/ventipay/webhook/{account}"),
+            None => format!("{}/ventipay/webhook", self.base),
+            Some(account) => format!("{}/ventipay/webhook/{account}", self.base),
         };
         let mut request = self.http.post(url).header("content-type", "application/json");
         for signature in signatures {
@@ -79,6 +90,24 @@ impl System {
         let retry_after = retry_after.and_then(|value| value.to_str().ok()).map(str::to_owned);
         let body = serde_json::from_slice(&response.bytes().await.ok()?).unwrap_or_default();
         Some(Answer { status, retry_after, body })
+    }
+}
+
+impl System {
+    /// What sends to the ingress that runs now.
+    pub fn sender(&self) -> Sender {
+        let base = self.ingress.public_url.clone().unwrap_or_default();
+        Sender { http: self.http.clone(), base }
+    }
+
+    /// See [`Sender::post`].
+    pub async fn post(
+        &self,
+        account: Option<&str>,
+        signatures: &[&str],
+        body: impl Into<Vec<u8>>,
+    ) -> Option<Answer> {
+        self.sender().post(account, signatures, body).await
     }
 
     /// Posts a body as Ventipay would, signed this moment.
@@ -109,6 +138,35 @@ impl System {
                 Some(row) if row.status == status => Ok(row),
                 other => Err(format!("{other:?}")),
             }
+        })
+        .await
+    }
+
+    /// Waits until an event is neither fresh nor pending; returns its row.
+    pub async fn rests(&self, event_id: &str) -> Row {
+        wait::until(&format!("{event_id} to rest"), REST, async || {
+            let row = self.events().await.into_iter().find(|row| row.event_id == event_id);
+            row.clone().filter(Row::is_at_rest).ok_or_else(|| format!("{row:?}"))
+        })
+        .await
+    }
+
+    /// Waits until so many events are listed, and all rest.
+    pub async fn all_rest(&self, count: usize) -> Vec<Row> {
+        wait::until(&format!("{count} events to rest"), REST, async || {
+            let rows = self.events().await;
+            let at_rest = rows.iter().filter(|row| row.is_at_rest()).count();
+            if at_rest == count { Ok(rows) } else { Err(format!("{rows:?}")) }
+        })
+        .await
+    }
+
+    /// Waits until so many bodies that do not name themselves are parked; returns their rows.
+    pub async fn parked_unread(&self, count: usize) -> Vec<Row> {
+        wait::until(&format!("{count} unread bodies to be parked"), REST, async || {
+            let mut rows = self.events().await;
+            rows.retain(|row| row.event_id.starts_with("unread-") && row.status == "parked");
+            if rows.len() == count { Ok(rows) } else { Err(format!("{rows:?}")) }
         })
         .await
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use concilia_shared::config;
+use concilia_shared::id::StreamId;
 use concilia_shared::secret::Secret;
 use concilia_worker::domain::event::Event;
 use concilia_worker::store::{self, EventStore};
@@ -26,7 +27,7 @@ impl System {
 
     /// The same, with events that are still to wait.
     pub async fn finish_with_pending(mut self, pending: &[&str]) {
-        let rows = self.rests(pending).await;
+        let rows = self.comes_to_rest(pending).await;
         self.everything_is_acknowledged().await;
         self.odoo_holds_what_the_log_says(&rows).await;
         self.the_sums_agree().await;
@@ -38,12 +39,12 @@ impl System {
     }
 
     /// Waits until every event but the given ones rests, and nothing else is due.
-    async fn rests(&self, pending: &[&str]) -> Vec<Row> {
+    async fn comes_to_rest(&self, pending: &[&str]) -> Vec<Row> {
         wait::until("everything to rest", REST, async || {
             let rows = self.events().await;
             let restless: Vec<&Row> = rows
                 .iter()
-                .filter(|row| ["received", "pending"].contains(&row.status.as_str()))
+                .filter(|row| !row.is_at_rest())
                 .filter(|row| !pending.contains(&row.event_id.as_str()))
                 .collect();
             if !restless.is_empty() {
@@ -58,7 +59,8 @@ impl System {
         .await
     }
 
-    async fn everything_is_acknowledged(&self) {
+    /// Waits until the workers acknowledged every message.
+    pub async fn everything_is_acknowledged(&self) {
         let mut consumer = self.nats.consumer().await.expect("the consumer is there");
         wait::until("every message to be acknowledged", REST, async || {
             let info = consumer.info().await.map_err(|error| error.to_string())?;
@@ -92,7 +94,7 @@ impl System {
         .expect("the log reads");
         let streams: BTreeSet<&str> = rows.iter().map(|row| row.stream.as_str()).collect();
         for stream in streams {
-            let stream = stream.parse().expect("a stream's name reads");
+            let stream = StreamId::parse(stream).expect("a stream's name reads");
             let verified = log.verify(&stream).await.expect("the store answers");
             assert!(verified.is_ok(), "the chain of {stream} is broken: {verified:?}");
         }

@@ -24,7 +24,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection as _, raw_sql};
 
 /// Longest a start may take; a loaded machine needs a few seconds.
-const START_DEADLINE: Duration = Duration::from_secs(60);
+const START_DEADLINE: Duration = Duration::from_mins(1);
 
 /// Tries with another port, should somebody take the one found free.
 const PORT_TRIES: usize = 5;
@@ -85,8 +85,7 @@ impl Postgres {
     pub async fn fresh_database(&self) -> anyhow::Result<String> {
         let number = self.databases.fetch_add(1, Ordering::Relaxed);
         let name = format!("test_{number}");
-        self.execute("postgres", format!("create database {name}"))
-            .await?;
+        self.execute("postgres", format!("create database {name}")).await?;
         Ok(self.url(&name))
     }
 
@@ -149,10 +148,7 @@ impl Server {
             chown(folder.path(), Some(user), Some(group))?;
         }
         let data = folder.path().join("data");
-        run(self
-            .command("cp")
-            .args(["-a", "--reflink=auto", "--"])
-            .args([&template, &data]))?;
+        run(self.command("cp").args(["-a", "--reflink=auto", "--"]).args([&template, &data]))?;
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let mut command = self.command("sh");
         command.args(["-c", GUARD, "guard"]).arg(folder.path());
@@ -178,11 +174,7 @@ impl Server {
             .spawn()?;
         // From here on the guard removes the folder.
         let folder = folder.keep();
-        let started = Postgres {
-            port,
-            databases: AtomicU32::new(0),
-            guard,
-        };
+        let started = Postgres { port, databases: AtomicU32::new(0), guard };
         await_ready(&folder.join("log"))?;
         Ok(started)
     }
@@ -201,9 +193,7 @@ impl Server {
 
     /// The template, made by whoever comes first.
     fn template(&self, base: &Path) -> anyhow::Result<PathBuf> {
-        let version = Command::new(self.bin.join("initdb"))
-            .arg("--version")
-            .output()?;
+        let version = Command::new(self.bin.join("initdb")).arg("--version").output()?;
         let version: String = String::from_utf8_lossy(&version.stdout)
             .chars()
             .filter(|c| c.is_ascii_digit() || *c == '.')
@@ -262,11 +252,7 @@ fn find_bin() -> Option<PathBuf> {
         .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
         .collect();
     installed.sort();
-    named
-        .into_iter()
-        .chain(configured)
-        .chain(installed.into_iter().rev())
-        .find(has_programs)
+    named.into_iter().chain(configured).chain(installed.into_iter().rev()).find(has_programs)
 }
 
 /// What `id` answers, as a number.
@@ -280,10 +266,6 @@ fn id(arguments: &[&str]) -> anyhow::Result<u32> {
 
 fn run(command: &mut Command) -> anyhow::Result<()> {
     let output = command.output()?;
-    ensure!(
-        output.status.success(),
-        "{command:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(())
 }

@@ -86,8 +86,7 @@ impl Process {
     /// Waits until it has ended by itself. Panics if it has not `within` that time.
     pub async fn wait(&mut self, within: Duration) -> ExitStatus {
         let what = format!("the end of {}", self.name);
-        let child = std::cell::RefCell::new(&mut self.child);
-        wait::until(&what, within, async || match child.borrow_mut().try_wait() {
+        wait::until(&what, within, async || match self.child.try_wait() {
             Ok(Some(status)) => Ok(status),
             other => Err(format!("{other:?}")),
         })
@@ -103,16 +102,14 @@ impl Process {
         find: impl Fn(&str) -> Option<T>,
     ) -> T {
         let what = format!("{} to write {what}", self.name);
-        let process = std::cell::RefCell::new(self);
         wait::until(&what, within, async || {
-            let mut process = process.borrow_mut();
             // Asked before reading, so that the last words of a dead one are read.
-            let alive = process.is_alive();
-            let log = process.log();
+            let alive = self.is_alive();
+            let log = self.log();
             if let Some(found) = log.lines().find_map(&find) {
                 return Ok(found);
             }
-            assert!(alive, "{} ended instead:\n{log}", process.name);
+            assert!(alive, "{} ended instead:\n{log}", self.name);
             Err(last_lines(&log, 5))
         })
         .await
@@ -140,16 +137,13 @@ fn last_lines(text: &str, count: usize) -> String {
 /// A binary of this workspace, beside the test that runs.
 pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
-    let folder = own
-        .ancestors()
-        .find(|folder| folder.join(name).is_file())
-        .with_context(|| {
-            format!(
-                "There is no {name} beside {}: run `cargo build --workspace --bins` first \
+    let folder = own.ancestors().find(|folder| folder.join(name).is_file()).with_context(|| {
+        format!(
+            "There is no {name} beside {}: run `cargo build --workspace --bins` first \
                  (deploy/test does)",
-                own.display()
-            )
-        })?;
+            own.display()
+        )
+    })?;
     Ok(folder.join(name))
 }
 

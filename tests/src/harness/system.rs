@@ -32,7 +32,8 @@ const ACK_WAIT: Duration = Duration::from_secs(2);
 pub struct Options {
     /// The database of the log.
     pub store: StoreKind,
-    /// The Odoo: it also decides the transport, JSON-RPC on 17, JSON-2 on 19.
+    /// The Odoo: it also decides the transport, which the worker asks for: JSON-RPC on 17,
+    /// JSON-2 on 19.
     pub series: Series,
     /// Longest one call to Odoo may take, in milliseconds; a claim holds at least twice that.
     pub odoo_timeout_ms: u64,
@@ -115,7 +116,7 @@ impl System {
             nats: (nats.url(), nats.monitor_url()),
             store: database.url(),
             odoo: shop.url(),
-            transport: shop.transport(),
+            transport: "auto",
             odoo_key_file: folder.path().join("odoo-key"),
             odoo_timeout_ms: options.odoo_timeout_ms,
             ventipay: ventipay.api_url(),
@@ -126,9 +127,7 @@ impl System {
         settings.write(&config_file(folder.path()))?;
         let http = reqwest::Client::builder().timeout(PATIENCE).build()?;
         let (login, password) = shop.admin();
-        let setup = ["odoo", "setup", "--key-file"];
-        let mut setup = command(folder.path(), "concilia-worker", &setup)?;
-        setup.arg(&settings.odoo_key_file);
+        let mut setup = command(folder.path(), "concilia-worker", &["odoo", "setup"])?;
         setup.env("CONCILIA_ODOO_ADMIN_LOGIN", login).env("CONCILIA_ODOO_ADMIN_PASSWORD", password);
         let ingress = spawn_ingress(folder.path(), 1)?;
         run(setup).await.context("odoo setup")?;
@@ -154,8 +153,8 @@ impl System {
         self.starts += 1;
         let name = format!("worker-{}", self.starts);
         let log = self.folder.path().join(format!("{name}.log"));
-        let mut command = command(self.folder.path(), "concilia-worker", &["run"])
-            .expect("the worker was built");
+        let mut command =
+            command(self.folder.path(), "concilia-worker", &["run"]).expect("the worker was built");
         command.envs(variables.iter().copied());
         let process = Process::spawn(&name, &mut command, &log).expect("the worker starts");
         self.workers.push(Service { process, public_url: None, admin_url: String::new() });
@@ -200,6 +199,11 @@ impl System {
         self.settings.write(&config_file(self.folder.path())).expect("the folder is writable");
     }
 
+    /// The system's folder: configuration, secrets, logs, data.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// A new file of the system's folder.
     pub fn write_file(&self, name: &str, text: &str) -> PathBuf {
         let file = self.folder.path().join(name);
@@ -238,8 +242,7 @@ impl Service {
 
 fn spawn_ingress(folder: &Path, start: u32) -> anyhow::Result<Service> {
     let log = folder.join(format!("ingress-{start}.log"));
-    let process =
-        Process::spawn("ingress", &mut command(folder, "concilia-ingress", &[])?, &log)?;
+    let process = Process::spawn("ingress", &mut command(folder, "concilia-ingress", &[])?, &log)?;
     Ok(Service { process, public_url: None, admin_url: String::new() })
 }
 

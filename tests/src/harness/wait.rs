@@ -6,14 +6,15 @@
 use std::time::{Duration, Instant};
 
 /// How often it is looked.
-const PERIOD: Duration = Duration::from_millis(20);
+const PERIOD: Duration = Duration::from_millis(50);
 
 /// Looks until `look` answers something, and returns that. Panics after `within`, with `what`
 /// it waited for and what `look` said last.
-pub async fn until<T, F>(what: &str, within: Duration, mut look: impl FnMut() -> F) -> T
-where
-    F: Future<Output = Result<T, String>>,
-{
+pub async fn until<T>(
+    what: &str,
+    within: Duration,
+    mut look: impl AsyncFnMut() -> Result<T, String>,
+) -> T {
     let deadline = Instant::now() + within;
     loop {
         let last = match look().await {

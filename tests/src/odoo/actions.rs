@@ -42,7 +42,7 @@ pub fn run(tx: &mut Tx<'_>, id: Id) -> Outcome<Json> {
     let answer = match which(tx, id) {
         Some(Action::Observe) => observe(tx, &code),
         Some(Action::Book) => book(tx, &code),
-        Some(Action::Key) => make_key(tx),
+        Some(Action::Key) => make_key(tx, &code),
         None => Err(Raise::odoo(
             "builtins.NotImplementedError",
             "the simulated Odoo runs Concilia's own actions only",
@@ -63,7 +63,9 @@ fn outside(tx: &Tx<'_>, raise: Raise, code: &str) -> Raise {
 /// Which action a record is, by its external id, else by its text.
 pub fn which(tx: &Tx<'_>, id: Id) -> Option<Action> {
     let ours = |row: &Record| {
-        row.text("module") == "concilia" && row.text("model") == "ir.actions.server" && row.int("res_id") == id
+        row.text("module") == "concilia"
+            && row.text("model") == "ir.actions.server"
+            && row.int("res_id") == id
     };
     match tx.tables().find("ir.model.data", ours).map(|(_, row)| row.text("name")) {
         Some("action_observe") => return Some(Action::Observe),
@@ -107,7 +109,9 @@ fn read_request(tx: &Tx<'_>) -> Outcome<Request> {
     let company = need(request, "company_id")?.as_i64().unwrap_or(0);
     let ours = tx
         .rows("ir.model.data")
-        .filter(|(_, row)| row.text("module") == "concilia" && row.text("model") == "payment.provider")
+        .filter(|(_, row)| {
+            row.text("module") == "concilia" && row.text("model") == "payment.provider"
+        })
         .map(|(_, row)| row.int("res_id"))
         .collect();
     Ok(Request {
@@ -152,14 +156,11 @@ fn named(tx: &Tx<'_>, name: &str, model: &str) -> (bool, Option<Id>) {
 }
 
 fn need<'j>(json: &'j Json, key: &str) -> Outcome<&'j Json> {
-    json.get(key)
-        .ok_or_else(|| Raise::odoo("builtins.KeyError", format!("'{key}'")))
+    json.get(key).ok_or_else(|| Raise::odoo("builtins.KeyError", format!("'{key}'")))
 }
 
 fn database(tx: &Tx<'_>) -> Json {
-    let found = tx
-        .tables()
-        .find("ir.config_parameter", |row| row.text("key") == "database.uuid");
+    let found = tx.tables().find("ir.config_parameter", |row| row.text("key") == "database.uuid");
     found.map_or(json!(false), |(_, row)| json!(row.text("value")))
 }
 
@@ -221,7 +222,8 @@ fn booking_row(tx: &Tx<'_>, id: Id) -> Json {
     };
     let (currency, places) = currency_of(tx, row);
     let payment = row.reference("payment_id").and_then(|id| tx.get("account.payment", id));
-    let payment_text = |field: &str| payment.map_or(json!(false), |row| text_or_false(row.text(field)));
+    let payment_text =
+        |field: &str| payment.map_or(json!(false), |row| text_or_false(row.text(field)));
     let sorted = |field: &str| {
         let mut ids = row.references(field).to_vec();
         ids.sort_unstable();
@@ -232,7 +234,8 @@ fn booking_row(tx: &Tx<'_>, id: Id) -> Json {
         .filter_map(|id| tx.get("sale.order", id))
         .map(|order| order.text("name"))
         .collect();
-    let invoices: Vec<Json> = sorted("invoice_ids").into_iter().map(|id| invoice_row(tx, id)).collect();
+    let invoices: Vec<Json> =
+        sorted("invoice_ids").into_iter().map(|id| invoice_row(tx, id)).collect();
     json!({
         "transaction": row.text("reference"), "state": row.text("state"),
         "amount": row.amount("amount").text(places), "currency": currency,
@@ -249,9 +252,10 @@ fn observe(tx: &Tx<'_>, code: &str) -> Outcome<Json> {
     for item in &request.items {
         items.push(observe_item(tx, &request, item)?);
     }
-    let provider = request.provider.as_ref().map_or(json!(false), |provider| {
-        json!({"id": provider.id, "state": provider.state, "ready": provider.ready})
-    });
+    let provider = request.provider.as_ref().map_or(
+        json!(false),
+        |provider| json!({"id": provider.id, "state": provider.state, "ready": provider.ready}),
+    );
     Ok(json!({
         "protocol": 1, "action": "observe", "version": version(code), "database": database(tx),
         "actions": {"observe": stored_hash(tx, "action_observe"), "book": stored_hash(tx, "action_book")},
@@ -307,11 +311,7 @@ fn probe_row(tx: &Tx<'_>, request: &Request, probe: &Json) -> Outcome<Json> {
         let mut domain = request.domain.clone();
         domain.push(json!(["company_id", "=", request.company]));
         domain.push(json!([field, "=", value]));
-        let paging = Paging {
-            order: Some("id"),
-            limit: Some(5),
-            ..Paging::default()
-        };
+        let paging = Paging { order: Some("id"), limit: Some(5), ..Paging::default() };
         let found = orm::search(tx, "sale.order", &Json::Array(domain), &paging)?;
         orders = found.into_iter().map(|id| order_row(tx, request, id)).collect();
     }
@@ -406,7 +406,8 @@ fn book_item(tx: &mut Tx<'_>, request: &Request, item: &Json, name: &str) -> Out
 }
 
 fn fences(tx: &Tx<'_>, request: &Request, item: &Json, name: &str) -> Outcome<Fenced> {
-    let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    let letters =
+        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
     if !name.starts_with("chk_") || !(5..=128).contains(&name.len()) || !letters {
         return Ok(Fenced::Stopped(("refused", "name")));
     }
@@ -443,7 +444,9 @@ fn fences(tx: &Tx<'_>, request: &Request, item: &Json, name: &str) -> Outcome<Fe
 fn provider_fence(provider: Option<&Provider>) -> Option<&'static str> {
     match provider {
         None => Some("no_provider"),
-        Some(provider) if !matches!(provider.state.as_str(), "enabled" | "test") => Some("provider_disabled"),
+        Some(provider) if !matches!(provider.state.as_str(), "enabled" | "test") => {
+            Some("provider_disabled")
+        }
         Some(provider) if !provider.ready => Some("not_ready"),
         Some(_) => None,
     }
@@ -507,11 +510,18 @@ fn order_fence(tx: &Tx<'_>, request: &Request, item: &Json, id: Id) -> Outcome<O
 
 fn posted_invoices(tx: &Tx<'_>, order: Id) -> Vec<Id> {
     tx.ids_where("account.move", |row| {
-        row.leads_to("sim_orders", order) && row.text("state") == "posted" && row.text("move_type") == "out_invoice"
+        row.leads_to("sim_orders", order)
+            && row.text("state") == "posted"
+            && row.text("move_type") == "out_invoice"
     })
 }
 
-fn invoices_fence(tx: &Tx<'_>, request: &Request, item: &Json, order: Id) -> Outcome<Option<Stopped>> {
+fn invoices_fence(
+    tx: &Tx<'_>,
+    request: &Request,
+    item: &Json,
+    order: Id,
+) -> Outcome<Option<Stopped>> {
     let mut found = Vec::new();
     for id in posted_invoices(tx, order) {
         let invoice = tx.record("account.move", id)?;
@@ -558,7 +568,13 @@ fn enter(tx: &mut Tx<'_>, request: &Request, item: &Json, order_id: Id) -> Outco
     Ok(transaction)
 }
 
-fn create_transaction(tx: &mut Tx<'_>, request: &Request, item: &Json, order: &Record, order_id: Id) -> Outcome<Id> {
+fn create_transaction(
+    tx: &mut Tx<'_>,
+    request: &Request,
+    item: &Json,
+    order: &Record,
+    order_id: Id,
+) -> Outcome<Id> {
     let name = need(item, "name")?.as_str().unwrap_or_default();
     let amount = need(item, "amount")?.as_str().and_then(Amount::parse).unwrap_or_default();
     let mut unpaid = posted_invoices(tx, order_id);
@@ -612,19 +628,17 @@ pub fn book_beside(tx: &mut Tx<'_>) -> Outcome<()> {
 
 // The key action of `odoo setup`.
 
-/// Gives the bot an API key, as the action does that `odoo setup` runs once and deletes.
-fn make_key(tx: &mut Tx<'_>) -> Outcome<Json> {
-    let (_, bot) = named(tx, "user_bot", "res.users");
-    let Some(bot) = bot else {
-        return Err(Raise::odoo(names::ATTRIBUTE, "the bot user is not there"));
+/// Gives a user an API key, as the action does that `odoo setup` runs once and deletes. Whose
+/// it is stands in its text: `with_user(7)`.
+fn make_key(tx: &mut Tx<'_>, code: &str) -> Outcome<Json> {
+    let user = code.split_once("with_user(").and_then(|(_, rest)| rest.split_once(')'));
+    let user = user.and_then(|(id, _)| id.parse::<Id>().ok());
+    let Some(user) = user.filter(|id| tx.get("res.users", *id).is_some()) else {
+        return Err(Raise::odoo(names::ATTRIBUTE, "the key action names no user"));
     };
     let number = tx.world.next("api key");
-    let seed = format!("{bot}:{number}:{}", tx.caller.now);
+    let seed = format!("{user}:{number}:{}", tx.caller.now);
     let key: String = text_hash(&seed).chars().take(40).collect();
-    let row = Record::default()
-        .with("name", "Concilia")
-        .with("user_id", Value::Ref(bot))
-        .with("sim_key", key.as_str());
-    tx.insert("res.users.apikeys", row)?;
+    super::seed::add_key(tx, user, &key);
     Ok(json!({"key": key}))
 }

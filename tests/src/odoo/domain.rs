@@ -56,7 +56,9 @@ impl Domain {
     pub fn names(&self, field: &str) -> bool {
         match self {
             Self::All => false,
-            Self::And(left, right) | Self::Or(left, right) => left.names(field) || right.names(field),
+            Self::And(left, right) | Self::Or(left, right) => {
+                left.names(field) || right.names(field)
+            }
             Self::Not(inner) => inner.names(field),
             Self::Leaf { path, .. } => path.first().is_some_and(|first| first == field),
         }
@@ -69,14 +71,18 @@ impl Domain {
             Self::And(left, right) => left.holds(tx, model, id) && right.holds(tx, model, id),
             Self::Or(left, right) => left.holds(tx, model, id) || right.holds(tx, model, id),
             Self::Not(inner) => !inner.holds(tx, model, id),
-            Self::Leaf { path, operator, value } => leaf_holds(tx, model, id, path, operator, value),
+            Self::Leaf { path, operator, value } => {
+                leaf_holds(tx, model, id, path, operator, value)
+            }
         }
     }
 }
 
 fn read_term(tx: &Tx<'_>, model: &str, rest: &mut std::slice::Iter<'_, Json>) -> Outcome<Domain> {
     match rest.next() {
-        Some(Json::String(word)) if word == "!" => Ok(Domain::Not(Box::new(read_term(tx, model, rest)?))),
+        Some(Json::String(word)) if word == "!" => {
+            Ok(Domain::Not(Box::new(read_term(tx, model, rest)?)))
+        }
         Some(Json::String(word)) if word == "&" || word == "|" => {
             let left = Box::new(read_term(tx, model, rest)?);
             let right = Box::new(read_term(tx, model, rest)?);
@@ -110,11 +116,7 @@ fn read_leaf(tx: &Tx<'_>, model: &str, leaf: &[Json]) -> Outcome<Domain> {
             place = other;
         }
     }
-    Ok(Domain::Leaf {
-        path: names,
-        operator: operator.clone(),
-        value: value.clone(),
-    })
+    Ok(Domain::Leaf { path: names, operator: operator.clone(), value: value.clone() })
 }
 
 /// A value as Python writes it, for the texts of errors.
@@ -124,17 +126,27 @@ fn python(value: &Json) -> String {
         Json::Bool(true) => "True".to_owned(),
         Json::Bool(false) => "False".to_owned(),
         Json::Null => "None".to_owned(),
-        Json::Array(items) => format!("[{}]", items.iter().map(python).collect::<Vec<_>>().join(", ")),
+        Json::Array(items) => {
+            format!("[{}]", items.iter().map(python).collect::<Vec<_>>().join(", "))
+        }
         other => other.to_string(),
     }
 }
 
-fn leaf_holds(tx: &Tx<'_>, model: &str, id: Id, path: &[String], operator: &str, value: &Json) -> bool {
+fn leaf_holds(
+    tx: &Tx<'_>,
+    model: &str,
+    id: Id,
+    path: &[String],
+    operator: &str,
+    value: &Json,
+) -> bool {
     let Some((name, further)) = path.split_first() else {
         return false;
     };
     if !further.is_empty() {
-        let Some(Kind::Many2one(other) | Kind::Many(other)) = orm::field(tx, model, name).map(|field| &field.kind)
+        let Some(Kind::Many2one(other) | Kind::Many(other)) =
+            orm::field(tx, model, name).map(|field| &field.kind)
         else {
             return false;
         };
@@ -172,10 +184,12 @@ fn compare_ids(led: &[Id], operator: &str, value: &Json, name: impl Fn(Id) -> St
         ("not in", Json::Array(list)) => !list.iter().any(matches),
         ("in", one) => matches(one),
         ("not in", one) => !matches(one),
-        ("ilike" | "like", Json::String(_)) => led.iter().any(|id| compare_text(&name(*id), operator, value)),
-        (">" | "<" | ">=" | "<=", Json::Number(number)) => led.iter().any(|id| {
-            number.as_i64().is_some_and(|other| ordered(id.cmp(&other), operator))
-        }),
+        ("ilike" | "like", Json::String(_)) => {
+            led.iter().any(|id| compare_text(&name(*id), operator, value))
+        }
+        (">" | "<" | ">=" | "<=", Json::Number(number)) => led
+            .iter()
+            .any(|id| number.as_i64().is_some_and(|other| ordered(id.cmp(&other), operator))),
         _ => false,
     }
 }
@@ -210,7 +224,9 @@ fn compare_value(held: Option<&Value>, operator: &str, value: &Json) -> bool {
         ("not in", Json::Array(list)) => !list.iter().any(equals),
         _ => match held {
             Some(Value::Text(text)) => compare_text(text, operator, value),
-            Some(Value::Int(number)) => value.as_i64().is_some_and(|other| ordered(number.cmp(&other), operator)),
+            Some(Value::Int(number)) => {
+                value.as_i64().is_some_and(|other| ordered(number.cmp(&other), operator))
+            }
             Some(Value::Amount(amount)) => {
                 Amount::from_json(value).is_some_and(|other| ordered(amount.cmp(&other), operator))
             }
@@ -249,7 +265,8 @@ fn pattern_fits(text: &str, pattern: &str) -> bool {
         Some(letter) => {
             let mut own = text.chars();
             let first = own.next();
-            first.is_some_and(|found| letter == '_' || found == letter) && pattern_fits(own.as_str(), letters.as_str())
+            first.is_some_and(|found| letter == '_' || found == letter)
+                && pattern_fits(own.as_str(), letters.as_str())
         }
     }
 }

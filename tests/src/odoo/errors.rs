@@ -65,10 +65,7 @@ pub const UNIQUE_VIOLATION: &str = "23505";
 impl OdooError {
     /// An exception of that name.
     pub fn new(name: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            name,
-            message: message.into(),
-        }
+        Self { name, message: message.into() }
     }
 }
 
@@ -101,7 +98,9 @@ impl Raise {
         };
         Self::odoo(
             names::MISSING,
-            format!("Record does not exist or has been deleted.\n(Record: {model}({list}), User: {uid})"),
+            format!(
+                "Record does not exist or has been deleted.\n(Record: {model}({list}), User: {uid})"
+            ),
         )
     }
 
@@ -140,7 +139,9 @@ impl Raise {
     /// everything but Odoo's own exceptions).
     pub fn out_of_action(self, series: Series, code: &str) -> Self {
         let (class, text) = match &self {
-            Self::Postgres(error) if error.code == UNIQUE_VIOLATION => ("UniqueViolation", &error.message),
+            Self::Postgres(error) if error.code == UNIQUE_VIOLATION => {
+                ("UniqueViolation", &error.message)
+            }
             Self::Postgres(error) => ("OperationalError", &error.message),
             Self::Odoo(error) if error.name.starts_with("odoo.exceptions.") => return self,
             Self::Odoo(error) => (error.name.trim_start_matches("builtins."), &error.message),
@@ -166,7 +167,9 @@ impl Raise {
                     error.sentence.unwrap_or(&error.message)
                 ),
             ),
-            Self::Postgres(error) => OdooError::new("psycopg2.errors.SerializationFailure", error.message),
+            Self::Postgres(error) => {
+                OdooError::new("psycopg2.errors.SerializationFailure", error.message)
+            }
         }
     }
 }

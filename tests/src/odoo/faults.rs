@@ -211,10 +211,7 @@ const LONGEST_HOLD: Duration = Duration::from_secs(120);
 
 impl Default for Hold {
     fn default() -> Self {
-        Self {
-            arrived: watch::Sender::new(0),
-            released: watch::Sender::new(false),
-        }
+        Self { arrived: watch::Sender::new(0), released: watch::Sender::new(false) }
     }
 }
 

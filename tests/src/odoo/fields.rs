@@ -39,11 +39,7 @@ impl Series {
 
     /// The field that holds a user's (and an action's) groups: renamed in 19.
     pub fn groups_field(self) -> &'static str {
-        if self == Self::V19 {
-            "group_ids"
-        } else {
-            "groups_id"
-        }
+        if self == Self::V19 { "group_ids" } else { "groups_id" }
     }
 
     /// The text field of a payment: renamed in 18.
@@ -112,7 +108,11 @@ pub fn schema(series: Series) -> &'static Schema {
 /// The side that stores a relation: the model and its field that lead back.
 ///
 /// `None` for a relation that is stored where it stands.
-pub fn stored_elsewhere(series: Series, model: &str, field: &str) -> Option<(&'static str, &'static str)> {
+pub fn stored_elsewhere(
+    series: Series,
+    model: &str,
+    field: &str,
+) -> Option<(&'static str, &'static str)> {
     Some(match (model, field) {
         ("sale.order", "transaction_ids") => ("payment.transaction", "sale_order_ids"),
         ("sale.order", "invoice_ids") => ("account.move", "sim_orders"),
@@ -121,7 +121,9 @@ pub fn stored_elsewhere(series: Series, model: &str, field: &str) -> Option<(&'s
         ("account.move", "invoice_line_ids" | "line_ids") => ("account.move.line", "move_id"),
         ("account.move", "matched_payment_ids") => ("account.payment", "invoice_ids"),
         ("payment.provider", "payment_method_ids") => ("payment.method", "provider_ids"),
-        ("res.groups", "users" | "user_ids" | "all_user_ids") => ("res.users", series.groups_field()),
+        ("res.groups", "users" | "user_ids" | "all_user_ids") => {
+            ("res.users", series.groups_field())
+        }
         ("account.journal", "inbound_payment_method_line_ids") => {
             ("account.payment.method.line", "sim_inbound_journal")
         }
@@ -138,7 +140,8 @@ fn read_table(series: Series) -> Schema {
     let mut schema = Schema::new();
     let mut model = String::new();
     for line in TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        if let Some((name, label)) = line.strip_prefix("= ").and_then(|rest| rest.split_once(", ")) {
+        if let Some((name, label)) = line.strip_prefix("= ").and_then(|rest| rest.split_once(", "))
+        {
             name.clone_into(&mut model);
             label.clone_into(&mut schema.entry(model.clone()).or_default().label);
         } else if let Some((name, field)) = read_field(line, series) {
@@ -156,7 +159,9 @@ fn read_field(line: &str, series: Series) -> Option<(String, Field)> {
     let mut extra = "";
     for word in words {
         match word.strip_prefix('@') {
-            Some(list) if !list.split(',').any(|one| one == series.number().to_string()) => return None,
+            Some(list) if !list.split(',').any(|one| one == series.number().to_string()) => {
+                return None;
+            }
             Some(_) => {}
             None => extra = word,
         }
@@ -173,11 +178,7 @@ fn read_field(line: &str, series: Series) -> Option<(String, Field)> {
         "many2many" | "one2many" => Kind::Many(extra.to_owned()),
         other => Kind::Other(other.to_owned()),
     };
-    let field = Field {
-        kind,
-        type_name: type_name.to_owned(),
-        required: type_word.ends_with('!'),
-    };
+    let field = Field { kind, type_name: type_name.to_owned(), required: type_word.ends_with('!') };
     Some((name.to_owned(), field))
 }
 
@@ -187,7 +188,8 @@ mod tests {
 
     #[test]
     fn fields_are_named_as_the_series_names_them() {
-        let has = |series, model: &str, field: &str| schema(series)[model].fields.contains_key(field);
+        let has =
+            |series, model: &str, field: &str| schema(series)[model].fields.contains_key(field);
         assert!(has(Series::V17, "account.payment", "ref"));
         assert!(!has(Series::V18, "account.payment", "ref"));
         assert!(has(Series::V19, "account.account", "company_ids"));

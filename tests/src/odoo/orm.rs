@@ -19,11 +19,8 @@ pub type Values = Map<String, Json>;
 
 /// A field of a model, if it has it.
 pub fn field<'t>(tx: &'t Tx<'_>, model: &str, name: &str) -> Option<&'t Field> {
-    static ADDED: LazyLock<Field> = LazyLock::new(|| Field {
-        kind: Kind::Char,
-        type_name: "char".to_owned(),
-        required: false,
-    });
+    static ADDED: LazyLock<Field> =
+        LazyLock::new(|| Field { kind: Kind::Char, type_name: "char".to_owned(), required: false });
     if model == "sale.order" && tx.world.order_fields.iter().any(|added| added == name) {
         return Some(&ADDED);
     }
@@ -52,8 +49,7 @@ pub fn related(tx: &Tx<'_>, model: &str, id: Id, name: &str) -> Vec<Id> {
 
 /// What Odoo shows for a record.
 pub fn display_name(tx: &Tx<'_>, model: &str, id: Id) -> String {
-    tx.get(model, id)
-        .map_or_else(String::new, |row| models::display_name(tx, model, row))
+    tx.get(model, id).map_or_else(String::new, |row| models::display_name(tx, model, row))
 }
 
 /// Creates a record.
@@ -117,7 +113,9 @@ pub fn unlink(tx: &mut Tx<'_>, model: &str, ids: &[Id]) -> Outcome<()> {
     must_exist(tx, model, ids)?;
     for id in ids {
         tx.delete(model, *id)?;
-        let names = tx.ids_where("ir.model.data", |row| row.text("model") == model && row.int("res_id") == *id);
+        let names = tx.ids_where("ir.model.data", |row| {
+            row.text("model") == model && row.int("res_id") == *id
+        });
         for name in names {
             tx.delete("ir.model.data", name)?;
         }
@@ -171,7 +169,10 @@ fn show(tx: &Tx<'_>, model: &str, id: Id, name: &str) -> Json {
         (Kind::Integer, Some(Value::Int(number))) => json!(number),
         (Kind::Integer, _) => json!(0),
         (_, Some(Value::Bool(flag))) => json!(flag),
-        (Kind::Char | Kind::Text | Kind::Selection(_) | Kind::Other(_), Some(Value::Text(text))) if !text.is_empty() => {
+        (
+            Kind::Char | Kind::Text | Kind::Selection(_) | Kind::Other(_),
+            Some(Value::Text(text)),
+        ) if !text.is_empty() => {
             json!(text)
         }
         _ => json!(false),
@@ -231,7 +232,9 @@ fn sort_key(tx: &Tx<'_>, model: &str, id: Id, name: &str) -> (i64, String) {
         return (id, String::new());
     }
     match value(tx, model, id, name) {
-        Some(Value::Int(number) | Value::Ref(number) | Value::Amount(Amount(number))) => (number, String::new()),
+        Some(Value::Int(number) | Value::Ref(number) | Value::Amount(Amount(number))) => {
+            (number, String::new())
+        }
         Some(Value::Bool(flag)) => (i64::from(flag), String::new()),
         Some(Value::Text(text)) => (0, text),
         _ => (0, String::new()),
@@ -241,11 +244,7 @@ fn sort_key(tx: &Tx<'_>, model: &str, id: Id, name: &str) -> (i64, String) {
 /// Every id must be there, or nothing is done.
 pub fn must_exist(tx: &Tx<'_>, model: &str, ids: &[Id]) -> Outcome<()> {
     let gone: Vec<Id> = ids.iter().copied().filter(|id| tx.get(model, *id).is_none()).collect();
-    if gone.is_empty() {
-        Ok(())
-    } else {
-        Err(Raise::missing(model, &gone, tx.caller.uid))
-    }
+    if gone.is_empty() { Ok(()) } else { Err(Raise::missing(model, &gone, tx.caller.uid)) }
 }
 
 fn check_required(tx: &Tx<'_>, model: &str, record: &Record) -> Outcome<()> {
@@ -262,10 +261,19 @@ fn check_required(tx: &Tx<'_>, model: &str, record: &Record) -> Outcome<()> {
 }
 
 /// A value from the wire, for a field that is stored where it stands.
-fn convert(tx: &mut Tx<'_>, model: &str, name: &str, field: &Field, json: &Json, before: &[Id]) -> Outcome<Option<Value>> {
+fn convert(
+    tx: &mut Tx<'_>,
+    model: &str,
+    name: &str,
+    field: &Field,
+    json: &Json,
+    before: &[Id],
+) -> Outcome<Option<Value>> {
     let nothing = matches!(json, Json::Null | Json::Bool(false));
     Ok(match &field.kind {
-        Kind::Boolean => Some(Value::Bool(json.as_bool().unwrap_or_else(|| json.as_i64() == Some(1)))),
+        Kind::Boolean => {
+            Some(Value::Bool(json.as_bool().unwrap_or_else(|| json.as_i64() == Some(1))))
+        }
         Kind::Many(other) => Some(Value::Refs(command_targets(tx, other, json, before)?)),
         _ if nothing => None,
         Kind::Selection(keys) => match json {
@@ -304,7 +312,9 @@ fn command_targets(tx: &mut Tx<'_>, model: &str, json: &Json, before: &[Id]) -> 
             (Some(3), _) => ids.retain(|one| *one != id),
             (Some(4), _) if !ids.contains(&id) => ids.push(id),
             (Some(5), _) => ids.clear(),
-            (Some(6), Some(Json::Array(list))) => ids = list.iter().filter_map(Json::as_i64).collect(),
+            (Some(6), Some(Json::Array(list))) => {
+                ids = list.iter().filter_map(Json::as_i64).collect()
+            }
             _ => {}
         }
     }
@@ -318,7 +328,8 @@ fn relate(tx: &mut Tx<'_>, model: &str, id: Id, name: &str, json: &Json) -> Outc
         return Ok(());
     };
     let before = related(tx, model, id, name);
-    let many2one = matches!(field(tx, other, back).map(|field| &field.kind), Some(Kind::Many2one(_)));
+    let many2one =
+        matches!(field(tx, other, back).map(|field| &field.kind), Some(Kind::Many2one(_)));
     let json = with_back_reference(json, id, back, many2one);
     let after = command_targets(tx, other, &json, &before)?;
     for gone in before.iter().filter(|one| !after.contains(one)) {

@@ -73,7 +73,8 @@ pub fn groups(tx: &Tx<'_>, uid: Id) -> BTreeSet<Id> {
 /// Refuses what the caller has no rights for.
 pub fn check(tx: &Tx<'_>, model: &str, access: Access) -> Outcome<()> {
     let groups = groups(tx, tx.caller.uid);
-    let readable = access == Access::Read && READABLE.contains(&model) && groups.contains(&seed::GROUP_USER);
+    let readable =
+        access == Access::Read && READABLE.contains(&model) && groups.contains(&seed::GROUP_USER);
     if readable || groups.contains(&seed::GROUP_SYSTEM) {
         return Ok(());
     }
@@ -87,7 +88,8 @@ pub fn check(tx: &Tx<'_>, model: &str, access: Access) -> Outcome<()> {
 
 fn refusal(series: Series, model: &str, access: Access) -> Raise {
     let label = schema(series).get(model).map_or(model, |known| known.label.as_str());
-    let settings = if series == Series::V19 { "Role / Administrator" } else { "Administration/Settings" };
+    let settings =
+        if series == Series::V19 { "Role / Administrator" } else { "Administration/Settings" };
     let allowed: &[&str] = match (model, series) {
         ("account.move", Series::V17) => &[
             "Invoicing/Billing",
@@ -131,8 +133,5 @@ pub fn may_run(tx: &Tx<'_>, action: &Record) -> Outcome<()> {
     if wanted.iter().any(|group| own.contains(group)) {
         return Ok(());
     }
-    Err(Raise::odoo(
-        names::ACCESS,
-        "You don't have enough access rights to run this action.",
-    ))
+    Err(Raise::odoo(names::ACCESS, "You don't have enough access rights to run this action."))
 }

@@ -60,36 +60,20 @@ const fn generic(
     on_records: bool,
     access: Access,
 ) -> Method {
-    Method {
-        model: "",
-        name,
-        arguments,
-        needed,
-        on_records,
-        access,
-    }
+    Method { model: "", name, arguments, needed, on_records, access }
 }
 
 const fn button(model: &'static str, name: &'static str) -> Method {
-    Method {
-        model,
-        name,
-        arguments: &[],
-        needed: 0,
-        on_records: true,
-        access: Access::Write,
-    }
+    Method { model, name, arguments: &[], needed: 0, on_records: true, access: Access::Write }
 }
 
-const fn question(model: &'static str, name: &'static str, arguments: &'static [&'static str], needed: usize) -> Method {
-    Method {
-        model,
-        name,
-        arguments,
-        needed,
-        on_records: false,
-        access: Access::Read,
-    }
+const fn question(
+    model: &'static str,
+    name: &'static str,
+    arguments: &'static [&'static str],
+    needed: usize,
+) -> Method {
+    Method { model, name, arguments, needed, on_records: false, access: Access::Read }
 }
 
 const METHODS: &[Method] = &[
@@ -119,7 +103,12 @@ const METHODS: &[Method] = &[
     question("ir.actions.actions", "get_bindings", &["model_name"], 1),
     question("ir.config_parameter", "get_param", &["key", "default"], 1),
     question("ir.config_parameter", "set_param", &["key", "value"], 2),
-    question("ir.model.data", "check_object_reference", &["module", "xml_id", "raise_on_access_error"], 2),
+    question(
+        "ir.model.data",
+        "check_object_reference",
+        &["module", "xml_id", "raise_on_access_error"],
+        2,
+    ),
     question("res.users", "context_get", &[], 0),
 ];
 
@@ -133,9 +122,9 @@ pub fn run(tx: &mut Tx<'_>, mut call: Call) -> Outcome<Json> {
     if tx.series() == Series::V17 && call.method == "sudo" {
         return Ok(json!(format!("{}({},)", call.model, first_id(&call))));
     }
-    let known = METHODS
-        .iter()
-        .find(|method| method.name == call.method && (method.model.is_empty() || method.model == call.model));
+    let known = METHODS.iter().find(|method| {
+        method.name == call.method && (method.model.is_empty() || method.model == call.model)
+    });
     let Some(method) = known else {
         return Err(unknown_method(tx.series(), &call));
     };
@@ -162,9 +151,8 @@ fn check_language(tx: &Tx<'_>) -> Outcome<()> {
     let Some(language) = tx.caller.context.get("lang").and_then(Json::as_str) else {
         return Ok(());
     };
-    let known = tx
-        .rows("res.lang")
-        .any(|(_, row)| row.text("code") == language && row.flag("active"));
+    let known =
+        tx.rows("res.lang").any(|(_, row)| row.text("code") == language && row.flag("active"));
     if known || tx.series() != Series::V19 {
         return Ok(());
     }
@@ -188,7 +176,9 @@ fn unknown_method(series: Series, call: &Call) -> Raise {
             "werkzeug.exceptions.NotFound",
             format!("The method '{model}.{method}' does not exist"),
         ),
-        (_, Series::V19) => Raise::odoo(names::ATTRIBUTE, format!("The method '{model}.{method}' does not exist")),
+        (_, Series::V19) => {
+            Raise::odoo(names::ATTRIBUTE, format!("The method '{model}.{method}' does not exist"))
+        }
         _ => Raise::odoo(
             names::ATTRIBUTE,
             format!("The method '{method}' does not exist on the model '{model}'"),
@@ -234,7 +224,9 @@ fn bind(method: &Method, call: &mut Call) -> Outcome<Vec<Id>> {
             Transport::JsonRpc if method.name == "search_read" => {
                 Raise::odoo(names::TYPE, format!("BaseModel._read_format() {text}"))
             }
-            Transport::JsonRpc => Raise::odoo(names::TYPE, format!("BaseModel.{}() {text}", method.name)),
+            Transport::JsonRpc => {
+                Raise::odoo(names::TYPE, format!("BaseModel.{}() {text}", method.name))
+            }
         });
     }
     let needed = &method.arguments[..method.needed];
@@ -243,7 +235,10 @@ fn bind(method: &Method, call: &mut Call) -> Outcome<Vec<Id>> {
             Transport::Json2 => unprocessable(format!("missing a required argument: '{missing}'")),
             Transport::JsonRpc => Raise::odoo(
                 names::TYPE,
-                format!("BaseModel.{}() missing 1 required positional argument: '{missing}'", method.name),
+                format!(
+                    "BaseModel.{}() missing 1 required positional argument: '{missing}'",
+                    method.name
+                ),
             ),
         });
     }
@@ -323,7 +318,8 @@ fn fields_get(tx: &Tx<'_>, call: &Call) -> Json {
     let shown = fields
         .filter(|(name, _)| wanted.is_none_or(|wanted| wanted.iter().any(|one| one == *name)))
         .map(|(name, field)| {
-            let about = json!({"type": field.type_name, "required": field.required, "string": name});
+            let about =
+                json!({"type": field.type_name, "required": field.required, "string": name});
             (name.clone(), about)
         });
     Json::Object(shown.collect())
@@ -378,11 +374,7 @@ fn bindings(tx: &Tx<'_>, model: &str) -> Json {
                    "sequence": row.int("sequence")})
         })
         .collect();
-    if bound.is_empty() {
-        json!({})
-    } else {
-        json!({"action": bound})
-    }
+    if bound.is_empty() { json!({}) } else { json!({"action": bound}) }
 }
 
 fn get_param(tx: &Tx<'_>, call: &Call) -> Json {
@@ -413,9 +405,9 @@ fn set_param(tx: &mut Tx<'_>, key: &str, value: &str) -> Outcome<Json> {
 }
 
 fn object_reference(tx: &Tx<'_>, module: &str, name: &str) -> Outcome<Json> {
-    let found = tx.tables().find("ir.model.data", |row| {
-        row.text("module") == module && row.text("name") == name
-    });
+    let found = tx
+        .tables()
+        .find("ir.model.data", |row| row.text("module") == module && row.text("name") == name);
     let Some((_, row)) = found else {
         return Err(Raise::value(format!("External ID not found in the system: {module}.{name}")));
     };

@@ -65,7 +65,15 @@ fn base(tx: &mut Tx<'_>, admin: &Login, uuid: &str) {
         tx.put_at("ir.model", number, name(&label).with("model", model).with("state", "base"));
     }
     let series = tx.series().number();
-    for (number, module) in (1..).zip(["base", "account", "sale", "payment", "account_payment", "payment_custom", "l10n_cl"]) {
+    for (number, module) in (1..).zip([
+        "base",
+        "account",
+        "sale",
+        "payment",
+        "account_payment",
+        "payment_custom",
+        "l10n_cl",
+    ]) {
         let row = name(module)
             .with("state", "installed")
             .with("latest_version", format!("{series}.0.1.3"));
@@ -92,11 +100,12 @@ fn groups(tx: &mut Tx<'_>) {
         ("Internal User", "Settings")
     };
     tx.put_at("res.groups", GROUP_USER, name(user).with("sim_category", "User types"));
-    let settings = name(system)
-        .with("sim_category", "Administration")
-        .with("implied_ids", vec![GROUP_USER]);
+    let settings =
+        name(system).with("sim_category", "Administration").with("implied_ids", vec![GROUP_USER]);
     tx.put_at("res.groups", GROUP_SYSTEM, settings);
-    for (number, (xmlid, group)) in (1..).zip([("group_user", GROUP_USER), ("group_system", GROUP_SYSTEM)]) {
+    for (number, (xmlid, group)) in
+        (1..).zip([("group_user", GROUP_USER), ("group_system", GROUP_SYSTEM)])
+    {
         let row = name(xmlid)
             .with("module", "base")
             .with("model", "res.groups")
@@ -144,7 +153,11 @@ pub fn company(tx: &mut Tx<'_>, id: Id, title: &str) {
         .with("chart_template", "cl")
         .with("active", true);
     tx.put_at("res.company", id, row);
-    tx.put_at("res.partner", if id == COMPANY { 1 } else { 1000 + id }, name(title).with("active", true));
+    tx.put_at(
+        "res.partner",
+        if id == COMPANY { 1 } else { 1000 + id },
+        name(title).with("active", true),
+    );
     let (sale, bank) = if id == COMPANY { (1, BANK) } else { (id * 100 + 1, id * 100 + 6) };
     let journal = |title: &str, kind: &str, code: &str, account: Id| {
         name(title)
@@ -157,7 +170,8 @@ pub fn company(tx: &mut Tx<'_>, id: Id, title: &str) {
             .with("active", true)
     };
     tx.put_at("account.journal", sale, journal("Sales", "sale", "INV", 134));
-    let bank_journal = journal("Bank", "bank", "BNK1", 195).with("suspense_account_id", Value::Ref(196));
+    let bank_journal =
+        journal("Bank", "bank", "BNK1", 195).with("suspense_account_id", Value::Ref(196));
     tx.put_at("account.journal", bank, bank_journal);
     let lines = if id == COMPANY { [1, 2] } else { [id * 100 + 1, id * 100 + 2] };
     for (line, (method, kind)) in lines.into_iter().zip([(1, "inbound"), (2, "outbound")]) {
@@ -251,7 +265,9 @@ fn documents(tx: &mut Tx<'_>) {
         .with("active", true);
     tx.put_at("res.partner", CUSTOMER, customer);
     // Ids of later records begin where none was recorded.
-    for (model, last) in [("res.partner", 13), ("res.users", 5), ("res.groups", 60), ("ir.actions.server", 300)] {
+    for (model, last) in
+        [("res.partner", 13), ("res.users", 5), ("res.groups", 60), ("ir.actions.server", 300)]
+    {
         tx.world.reserve(model, last);
     }
 }

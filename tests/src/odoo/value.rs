@@ -31,9 +31,7 @@ pub enum Value {
 }
 
 /// An amount in ten-thousandths of a unit of whatever currency its record names.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Amount(pub i64);
 
@@ -88,9 +86,7 @@ impl Amount {
     /// The JSON number Odoo writes: always a float, `15990.0`.
     pub fn to_json(self) -> Json {
         let float = self.text(PLACES).parse::<f64>().ok();
-        float
-            .and_then(Number::from_f64)
-            .map_or(Json::Null, Json::Number)
+        float.and_then(Number::from_f64).map_or(Json::Null, Json::Number)
     }
 
     /// Rounded half up, away from zero, to so many decimals, as Odoo stores money.
@@ -217,7 +213,7 @@ impl Record {
     }
 
     /// Puts a value into a field that was never given one.
-    pub fn default(&mut self, field: &str, value: impl Into<Value>) {
+    pub fn fill(&mut self, field: &str, value: impl Into<Value>) {
         if !self.has(field) {
             self.set(field, value);
         }

@@ -205,10 +205,7 @@ impl<'w> Tx<'w> {
 
     /// A point to go back to.
     pub fn savepoint(&self) -> Savepoint {
-        Savepoint {
-            now: self.now.clone(),
-            touched: self.touched.clone(),
-        }
+        Savepoint { now: self.now.clone(), touched: self.touched.clone() }
     }
 
     /// Undoes everything since the point.
@@ -248,7 +245,8 @@ impl<'w> Tx<'w> {
                 let mut fields = constraint.fields.iter();
                 fields.all(|field| record.has(field) && other.get(field) == record.get(field))
             };
-            let taken = |tables: &Tables| tables.rows(model).any(|(id, row)| Some(id) != own && same(row));
+            let taken =
+                |tables: &Tables| tables.rows(model).any(|(id, row)| Some(id) != own && same(row));
             if taken(&self.now) || taken(&self.world.committed) {
                 return Err(constraint.violated(record));
             }

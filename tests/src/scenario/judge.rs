@@ -1,8 +1,10 @@
 //! Whether a case ended as expected. Pure: what was expected, what the log says, what stands
 //! in Odoo; the answer is a verdict with the first thing that is wrong.
 
+use concilia_shared::money::{Currency, Money};
+
 use super::cases::{Case, Expect};
-use super::odoo::OdooWorld;
+use super::odoo::{Invoice, OdooWorld};
 use super::worker::Row;
 
 /// A case as it was told.
@@ -18,8 +20,8 @@ pub struct Told {
     pub answer: Option<u16>,
     /// The order in Odoo, by name.
     pub order: Option<String>,
-    /// Its invoice, by name.
-    pub invoice: Option<String>,
+    /// Its invoice in Odoo, by id.
+    pub invoice: Option<i64>,
 }
 
 /// What is to be said of a case at this moment.
@@ -80,8 +82,9 @@ fn in_odoo(expect: &Expect, told: &Told, odoo: &OdooWorld) -> Verdict {
     if payments.len() != expect.payments {
         return Verdict::Wrong(format!("{} payments in Odoo", payments.len()));
     }
-    if let Some(payment) = payments.iter().find(|payment| payment.amount != told.paid) {
-        return Verdict::Wrong(format!("{} pesos in Odoo", payment.amount));
+    let paid = Money::new(told.paid, Currency::Clp);
+    if let Some(payment) = payments.iter().find(|payment| payment.amount != paid) {
+        return Verdict::Wrong(format!("{} in Odoo", payment.amount));
     }
     if !expect.invoice_paid {
         return Verdict::Right;
@@ -89,10 +92,12 @@ fn in_odoo(expect: &Expect, told: &Told, odoo: &OdooWorld) -> Verdict {
     let Some(invoice) = &told.invoice else {
         return Verdict::Waiting("the order has no invoice".to_owned());
     };
-    match odoo.invoices.get(invoice).map(String::as_str) {
-        Some(state) if PAID_STATES.contains(&state) => Verdict::Right,
-        Some(state) => Verdict::Waiting(format!("invoice {invoice} is {state}")),
-        None => Verdict::Wrong(format!("no invoice {invoice} in Odoo")),
+    match odoo.invoices.get(invoice) {
+        Some(invoice) if PAID_STATES.contains(&&*invoice.payment_state) => Verdict::Right,
+        Some(Invoice { name, payment_state }) => {
+            Verdict::Waiting(format!("invoice {name} is {payment_state}"))
+        }
+        None => Verdict::Wrong("the order's invoice is gone".to_owned()),
     }
 }
 
@@ -126,20 +131,21 @@ mod tests {
             paid: case.total,
             answer: case.expect.answer,
             order: Some("S1".to_owned()),
-            invoice: Some("INV/1".to_owned()),
+            invoice: Some(9),
         }
     }
 
     fn odoo(case: &Case, payments: usize) -> OdooWorld {
         let payment = Payment {
             checkout: "chk_1".to_owned(),
-            name: Some("P1".to_owned()),
-            amount: case.total,
+            name: "P1".to_owned(),
+            amount: Money::new(case.total, Currency::Clp),
         };
-        OdooWorld {
-            payments: vec![payment; payments],
-            invoices: [("INV/1".to_owned(), "paid".to_owned())].into(),
-        }
+        OdooWorld { payments: vec![payment; payments], invoices: [(9, invoice("paid"))].into() }
+    }
+
+    fn invoice(payment_state: &str) -> Invoice {
+        Invoice { name: "INV/1".to_owned(), payment_state: payment_state.to_owned() }
     }
 
     fn judged(case: &Case, rows: &[Row], odoo: &OdooWorld) -> Verdict {
@@ -189,10 +195,10 @@ mod tests {
     fn another_amount_or_an_open_invoice_is_not_right() {
         let case = of(Story::Invoiced);
         let mut world = odoo(&case, 1);
-        world.invoices.insert("INV/1".to_owned(), "partial".to_owned());
+        world.invoices.insert(9, invoice("partial"));
         assert!(matches!(judged(&case, &[row(&case)], &world), Verdict::Waiting(_)));
         let mut world = odoo(&case, 1);
-        world.payments[0].amount -= 1;
+        world.payments[0].amount.minor -= 1;
         assert!(matches!(judged(&case, &[row(&case)], &world), Verdict::Wrong(_)));
         let parked = of(Story::AmountDiffers);
         let reason = Some("ambiguous".to_owned());

@@ -205,7 +205,7 @@ fn adds_up(
         .payments
         .iter()
         .filter(|payment| ours(&payment.checkout))
-        .map(|payment| payment.amount)
+        .map(|payment| payment.amount.minor)
         .sum();
     if held == booked { Ok(()) } else { Err(format!("Odoo holds {held}, the log says {booked}")) }
 }

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use concilia_shared::money::{Currency, Money};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::cases::Key;
@@ -26,8 +28,8 @@ pub struct OdooSim {
 pub struct Order {
     /// Its name.
     pub name: String,
-    /// The name of its posted invoice, if one was asked for.
-    pub invoice: Option<String>,
+    /// The id of its posted invoice, if one was asked for.
+    pub invoice: Option<i64>,
 }
 
 /// What stands in Odoo, as far as the scenario asks.
@@ -35,8 +37,17 @@ pub struct Order {
 pub struct OdooWorld {
     /// Payments that carry a checkout's name.
     pub payments: Vec<Payment>,
-    /// `payment_state` of each posted invoice, by name.
-    pub invoices: BTreeMap<String, String>,
+    /// Invoices, by id.
+    pub invoices: BTreeMap<i64, Invoice>,
+}
+
+/// An invoice in Odoo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invoice {
+    /// Its name.
+    pub name: String,
+    /// `not_paid`, `paid`, …
+    pub payment_state: String,
 }
 
 /// A payment in Odoo.
@@ -45,9 +56,9 @@ pub struct Payment {
     /// The checkout whose transaction made it.
     pub checkout: String,
     /// Its name.
-    pub name: Option<String>,
-    /// In pesos.
-    pub amount: i64,
+    pub name: String,
+    /// How much.
+    pub amount: Money,
 }
 
 impl OdooSim {
@@ -56,35 +67,83 @@ impl OdooSim {
         let base = format!("{}/sim", base.trim_end_matches('/'));
         Ok(Self { http: reqwest::Client::builder().timeout(TIMEOUT).build()?, base })
     }
-}
 
-impl OdooSim {
     /// Makes a confirmed order known by `key`, with a posted invoice if asked for.
     pub async fn order(&self, key: &Key, total: i64, invoiced: bool) -> anyhow::Result<Order> {
-        let mut order = json!({"total": total.to_string(), "invoiced": invoiced});
-        if let Some(field) = key.field {
-            order[field] = json!(key.value);
+        let invoice = if invoiced { "posted" } else { "none" };
+        let mut order = json!({"total": total, "invoice": invoice});
+        match key.field {
+            None => {}
+            Some("client_order_ref") => order["ref"] = json!(key.value),
+            Some(field) => order["fields"] = json!({field: key.value}),
         }
-        let made = self.post("/orders", &order).await?;
+        let made = &self.post("/orders", &order).await?[0];
         let name = made["name"].as_str().context("the order has no name")?;
-        Ok(Order { name: name.to_owned(), invoice: made["invoice"].as_str().map(str::to_owned) })
+        Ok(Order { name: name.to_owned(), invoice: made["invoice"].as_i64() })
     }
 
-    /// Makes and posts the invoice of an order; answers its name.
-    pub async fn invoice(&self, order: &str) -> anyhow::Result<String> {
-        let made = self.post(&format!("/orders/{order}/invoice"), &json!({})).await?;
-        made["name"].as_str().map(str::to_owned).context("the invoice has no name")
+    /// Makes and posts the invoice of an order; answers its id.
+    pub async fn invoice(&self, order: &str) -> anyhow::Result<i64> {
+        let made = self.post("/invoice", &json!({"order": order})).await?;
+        made["id"].as_i64().context("the invoice has no id")
     }
 
     /// What stands in Odoo now.
     pub async fn world(&self) -> anyhow::Result<OdooWorld> {
         let sent = self.http.get(format!("{}/world", self.base)).send().await;
-        let _world: Value = answer(sent).await?;
-        Ok(OdooWorld::default())
+        let world: World = serde_json::from_value(answer(sent).await?)
+            .context("the world of the simulated Odoo does not read")?;
+        world.read()
     }
 
     async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         answer(self.http.post(format!("{}{path}", self.base)).json(body).send().await).await
+    }
+}
+
+/// `GET /sim/world`, as far as it is read.
+#[derive(Deserialize)]
+struct World {
+    payments: Vec<PaymentRow>,
+    invoices: Vec<InvoiceRow>,
+}
+
+#[derive(Deserialize)]
+struct PaymentRow {
+    name: String,
+    amount: String,
+    currency: String,
+    transaction: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct InvoiceRow {
+    id: i64,
+    name: String,
+    payment_state: String,
+}
+
+impl World {
+    fn read(self) -> anyhow::Result<OdooWorld> {
+        let payments = self.payments.into_iter().filter_map(PaymentRow::read);
+        let invoice = |row: InvoiceRow| {
+            (row.id, Invoice { name: row.name, payment_state: row.payment_state })
+        };
+        Ok(OdooWorld {
+            payments: payments.collect::<anyhow::Result<_>>()?,
+            invoices: self.invoices.into_iter().map(invoice).collect(),
+        })
+    }
+}
+
+impl PaymentRow {
+    /// A payment of a transaction; any other is nobody's business here.
+    fn read(self) -> Option<anyhow::Result<Payment>> {
+        let checkout = self.transaction?;
+        let amount = Currency::parse(&self.currency)
+            .context("a payment in an unknown currency")
+            .and_then(|currency| Ok(Money::from_decimal(&self.amount, currency)?));
+        Some(amount.map(|amount| Payment { checkout, name: self.name, amount }))
     }
 }
 

@@ -128,12 +128,9 @@ impl Screen {
     fn in_odoo(self, row: &Row, told: &Told, world: &OdooWorld) -> String {
         let Some(booking) = &row.odoo else { return row.sentence.clone() };
         let payment = booking.payment.as_deref().unwrap_or(&booking.transaction);
-        let invoice = told.invoice.as_ref().map_or_else(
+        let invoice = told.invoice.and_then(|id| world.invoices.get(&id)).map_or_else(
             || self.say("customer credit", "saldo a favor").to_owned(),
-            |name| match world.invoices.get(name) {
-                Some(state) => format!("{name} {state}"),
-                None => name.clone(),
-            },
+            |invoice| format!("{} {}", invoice.name, invoice.payment_state),
         );
         format!("{payment} → {}, {invoice}", booking.orders.join(", "))
     }

@@ -34,7 +34,7 @@ pub fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
 /// A table as people read it: a line a row, columns by width, nothing cut.
 pub fn table(heading: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY);
     table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
     table.set_header(heading);
     table.add_rows(rows);

@@ -20,14 +20,16 @@ const PASSWORD_VARIABLE: &str = "CONCILIA_ODOO_ADMIN_PASSWORD";
 
 /// Whose rights are used, and what is chosen.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  CONCILIA_ODOO_ADMIN_PASSWORD=… concilia-worker odoo setup --config concilia.toml\n  \
-                        concilia-worker odoo setup --account shop --admin-password-file admin.key --journal BNK1")]
+#[command(
+    after_help = "Examples:\n  CONCILIA_ODOO_ADMIN_PASSWORD=… concilia-worker odoo setup --config concilia.toml\n  \
+                        concilia-worker odoo setup --account shop --admin-password-file admin.key --journal BNK1"
+)]
 pub struct Options {
     /// Only this account; else all that have an Odoo.
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
     /// An administrator's login. The password or API key is read from the variable
-    /// CONCILIA_ODOO_ADMIN_PASSWORD, or from --admin-password-file.
+    /// `CONCILIA_ODOO_ADMIN_PASSWORD`, or from --admin-password-file.
     #[arg(long, env = "CONCILIA_ODOO_ADMIN_LOGIN", default_value = "admin", value_name = "LOGIN")]
     admin_login: String,
     /// A file that holds the administrator's password or API key.
@@ -39,7 +41,7 @@ pub struct Options {
     /// E-mail address of the bot.
     #[arg(long, value_name = "ADDRESS")]
     bot_email: Option<String>,
-    /// Where to write a new API key for the bot; else the account's odoo.key_file, if it has one.
+    /// Where to write a new API key for the bot; else the account's `odoo.key_file`, if it has one.
     #[arg(long, value_name = "FILE")]
     bot_key_file: Option<PathBuf>,
 }
@@ -63,7 +65,8 @@ fn chosen<'a>(
     config: &'a Config,
     options: &Options,
 ) -> anyhow::Result<Vec<(&'a AccountName, &'a Account, &'a Odoo)>> {
-    let wanted = |name: &AccountName| options.account.as_deref().is_none_or(|only| only == name.as_str());
+    let wanted =
+        |name: &AccountName| options.account.as_deref().is_none_or(|only| only == name.as_str());
     let chosen: Vec<_> = config
         .accounts
         .iter()

@@ -32,10 +32,8 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     let shell = Arc::new(wire::shell(&config).await?);
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone()));
-    let broker = match roles.contains(&Role::Consume) {
-        true => Some(connect(&config, &stop).await?),
-        false => None,
-    };
+    let broker =
+        if roles.contains(&Role::Consume) { Some(connect(&config, &stop).await?) } else { None };
     let listener =
         tokio::net::TcpListener::bind(&config.worker.admin_listen).await.with_context(|| {
             format!("worker.admin_listen: cannot listen on {}", config.worker.admin_listen)

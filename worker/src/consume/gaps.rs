@@ -84,7 +84,7 @@ async fn reread(shell: &Shell, source: &Source, from: u64, through: u64) -> anyh
                 ));
             }
             Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {
-                gone.push((sequence, sequence))
+                gone.push((sequence, sequence));
             }
             Err(error) => return Err(error).context("re-reading a message"),
         }

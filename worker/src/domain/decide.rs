@@ -36,7 +36,7 @@ pub enum Verdict {
     /// For a person.
     Parked(ParkReason),
     /// In Odoo.
-    Booked(Booking, Option<Matched>),
+    Booked(Box<Booking>, Option<Box<Matched>>),
 }
 
 /// What [`plan`] found.
@@ -111,7 +111,9 @@ pub fn decide(told: &Told, paid: &CheckoutPaid, seen: &Seen, settings: &Settings
 /// Judges what came of a booking. `None`: somebody else is at it, ask again.
 pub fn conclude(paid: &CheckoutPaid, outcome: BookOutcome, matched: Matched) -> Option<Verdict> {
     match outcome {
-        BookOutcome::Booked(booking) => Some(Verdict::Booked(booking, Some(matched))),
+        BookOutcome::Booked(booking) => {
+            Some(Verdict::Booked(Box::new(booking), Some(Box::new(matched))))
+        }
         BookOutcome::Already(booking) => Some(as_booked(paid, booking)),
         BookOutcome::Changed { what } => Some(Verdict::Pending(PendingReason::Changed { what })),
         BookOutcome::Refused { why, detail } => {
@@ -135,7 +137,9 @@ pub fn rest(
         Verdict::Recorded(reason) => Event::Recorded { about, reason },
         Verdict::Ignored(reason) => Event::Ignored { about, reason },
         Verdict::Parked(reason) => Event::Parked { about, reason },
-        Verdict::Booked(booking, matched) => Event::Booked { about, booking, matched },
+        Verdict::Booked(booking, matched) => {
+            Event::Booked { about, booking: *booking, matched: matched.map(|matched| *matched) }
+        }
         Verdict::Pending(reason) => {
             let (tried, since) = match &told.status {
                 Status::Pending { attempt, since, .. } => (*attempt, *since),
@@ -216,9 +220,10 @@ fn judge(
         return Err(judge_booked(paid, booking, &seen.odoo, settings));
     }
     let checkout = confirm_with_ventipay(paid, &seen.ventipay)?;
+    // A reference is unique in every state; ours could never be created beside it.
     if let Some(other) = seen.odoo.transactions.iter().find(|other| {
         other.reference == paid.checkout.as_str()
-            || ["pending", "authorized", "done"].contains(&other.state.as_str())
+            || !["cancel", "error"].contains(&other.state.as_str())
     }) {
         return Err(Verdict::Parked(ParkReason::AlreadyPaid {
             document: other.reference.clone(),
@@ -270,7 +275,7 @@ fn judge_booked(
 
 fn as_booked(paid: &CheckoutPaid, booking: Booking) -> Verdict {
     if booking.amount == paid.amount {
-        return Verdict::Booked(booking, None);
+        return Verdict::Booked(Box::new(booking), None);
     }
     let booked = in_words(booking.amount);
     Verdict::Parked(ParkReason::BookedDifferently { paid: paid.amount, booked })

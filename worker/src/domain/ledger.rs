@@ -235,7 +235,7 @@ impl Case {
                 self.orders().find(|o| o.name == *order).unwrap().transactions.push(tx);
             }
             ["tx", reference, state] => {
-                self.seen.odoo.transactions.push(transaction(reference, state))
+                self.seen.odoo.transactions.push(transaction(reference, state));
             }
             ["unknown", "field", field] => {
                 self.probe(field).unknown_field = true;
@@ -262,7 +262,7 @@ impl Case {
                 });
             }
             ["told", event, amount, currency, rest @ ..] => {
-                self.told_earlier(event, money(amount, currency), rest)
+                self.told_earlier(event, money(amount, currency), rest);
             }
             _ => panic!("the ledger does not know: {words:?}"),
         }
@@ -399,7 +399,7 @@ impl Case {
     fn outcome(&self) -> Event {
         let verdict = match self.verdict() {
             Err(verdict) => verdict,
-            Ok(book) => Verdict::Booked(booking_of(&book), None),
+            Ok(book) => Verdict::Booked(Box::new(booking_of(&book)), None),
         };
         rest(self.told(), verdict, &Retry::default(), timestamp(NOON), Jitter(0))
     }

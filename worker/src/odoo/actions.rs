@@ -73,20 +73,14 @@ mod tests {
     #[test]
     fn the_texts_answer_with_the_version_this_build_expects() {
         for action in [OBSERVE, BOOK] {
-            assert!(
-                action.code.contains(&format!("VERSION = '{VERSION}'")),
-                "{}",
-                action.name
-            );
+            assert!(action.code.contains(&format!("VERSION = '{VERSION}'")), "{}", action.name);
             assert!(
                 action.code.contains(&format!("'action': '{}'", action.kind)),
                 "{}",
                 action.name
             );
             assert!(
-                action
-                    .code
-                    .contains(&format!("len(request['items']) > {ITEMS_MAX}")),
+                action.code.contains(&format!("len(request['items']) > {ITEMS_MAX}")),
                 "{}",
                 action.name
             );

@@ -64,10 +64,7 @@ impl RpcError {
     #[must_use]
     pub fn of_a_read(self) -> Self {
         match self {
-            Self::Unknown { detail } => Self::Unavailable {
-                detail,
-                retry_after_s: None,
-            },
+            Self::Unknown { detail } => Self::Unavailable { detail, retry_after_s: None },
             other => other,
         }
     }
@@ -77,14 +74,8 @@ impl RpcError {
 impl From<RpcError> for OdooError {
     fn from(error: RpcError) -> Self {
         let reason = match error {
-            RpcError::Unavailable {
-                detail,
-                retry_after_s,
-            } => {
-                return Self::Unavailable {
-                    detail,
-                    retry_after_s,
-                };
+            RpcError::Unavailable { detail, retry_after_s } => {
+                return Self::Unavailable { detail, retry_after_s };
             }
             RpcError::Unknown { detail } => return Self::Unknown { detail },
             RpcError::Denied { .. } => NotReady::Denied,
@@ -125,10 +116,7 @@ pub(super) fn classify_fault(name: &str, message: &str) -> RpcError {
         "builtins.ValueError" if message.contains("UniqueViolation") => {
             RpcError::Unknown { detail }
         }
-        _ => RpcError::Fault {
-            name: cut(name),
-            message: detail,
-        },
+        _ => RpcError::Fault { name: cut(name), message: detail },
     }
 }
 
@@ -136,10 +124,7 @@ pub(super) fn classify_fault(name: &str, message: &str) -> RpcError {
 pub(super) fn classify_status(status: u16, retry_after_s: Option<u64>) -> RpcError {
     let detail = format!("HTTP {status}");
     match status {
-        408 | 429 | 502 | 503 => RpcError::Unavailable {
-            detail,
-            retry_after_s,
-        },
+        408 | 429 | 502 | 503 => RpcError::Unavailable { detail, retry_after_s },
         300..=399 => RpcError::Misconfigured {
             detail: format!("{detail}: the address redirects; set odoo.url to where it leads."),
         },
@@ -159,20 +144,12 @@ pub(super) fn classify_not_json(body: &[u8]) -> RpcError {
     if body.trim_ascii_start().starts_with(b"<") {
         return unavailable("a page instead of an answer (maintenance?)".to_owned());
     }
-    RpcError::Unknown {
-        detail: "the answer is not whole JSON".to_owned(),
-    }
+    RpcError::Unknown { detail: "the answer is not whole JSON".to_owned() }
 }
 
 /// An error of the HTTP client. `sent` says whether the request may have reached Odoo.
 pub(super) fn classify_transfer(sent: bool, what: &str) -> RpcError {
-    if sent {
-        RpcError::Unknown {
-            detail: what.to_owned(),
-        }
-    } else {
-        unavailable(what.to_owned())
-    }
+    if sent { RpcError::Unknown { detail: what.to_owned() } } else { unavailable(what.to_owned()) }
 }
 
 /// Reads `Retry-After`, in seconds or as a date. A date is compared with the answer's own
@@ -182,25 +159,19 @@ pub(super) fn retry_after_s(retry_after: Option<&str>, date: Option<&str>) -> Op
     if let Ok(seconds) = text.parse() {
         return Some(seconds);
     }
-    let read = |text: &str| -> Option<Timestamp> {
-        Some(rfc2822::parse(text.trim()).ok()?.timestamp())
-    };
+    let read =
+        |text: &str| -> Option<Timestamp> { Some(rfc2822::parse(text.trim()).ok()?.timestamp()) };
     let wait = read(text)?.duration_since(read(date?)?);
     u64::try_from(wait.as_secs()).ok()
 }
 
 fn unavailable(detail: String) -> RpcError {
-    RpcError::Unavailable {
-        detail,
-        retry_after_s: None,
-    }
+    RpcError::Unavailable { detail, retry_after_s: None }
 }
 
 /// `safe_eval` appends the whole text it ran (`… while evaluating\n"…"`): not the operator's.
 fn without_source(message: &str) -> &str {
-    message
-        .split_once(" while evaluating\n")
-        .map_or(message, |(sentence, _source)| sentence)
+    message.split_once(" while evaluating\n").map_or(message, |(sentence, _source)| sentence)
 }
 
 /// A sentence of Odoo's, at most [`DETAIL_CHARS_MAX`] characters.
@@ -233,11 +204,7 @@ mod tests {
                 "You don't have enough access rights to run this action.",
                 "denied",
             ),
-            (
-                "werkzeug.exceptions.Unauthorized",
-                "Invalid apikey",
-                "denied",
-            ),
+            ("werkzeug.exceptions.Unauthorized", "Invalid apikey", "denied"),
             (
                 "odoo.exceptions.MissingError",
                 "Record does not exist or has been deleted.\n(Record: ir.actions.server(999999,), User: 2)",
@@ -253,21 +220,13 @@ mod tests {
                 "connection to server at \"127.0.0.1\", port 5432 failed: FATAL:  database \"nodb\" does not exist\n",
                 "misconfigured",
             ),
-            (
-                "psycopg2.OperationalError",
-                "server closed the connection unexpectedly",
-                "unknown",
-            ),
+            ("psycopg2.OperationalError", "server closed the connection unexpectedly", "unknown"),
             (
                 "psycopg2.errors.SerializationFailure",
                 "could not serialize access due to concurrent update",
                 "unknown",
             ),
-            (
-                "psycopg2.pool.PoolError",
-                "The Connection Pool Is Full",
-                "unavailable",
-            ),
+            ("psycopg2.pool.PoolError", "The Connection Pool Is Full", "unavailable"),
             (
                 "builtins.ValueError",
                 "UniqueViolation('duplicate key value violates unique constraint \"ir_model_data_module_name_uniq_index\"') while evaluating\n\"out = []\"",
@@ -278,28 +237,12 @@ mod tests {
                 "KeyError('protocol') while evaluating\n\"request = 1\"",
                 "fault",
             ),
-            (
-                "odoo.exceptions.UserError",
-                "Concilia: this action speaks protocol 1",
-                "fault",
-            ),
-            (
-                "builtins.AttributeError",
-                "The method 'res.partner.nope' does not exist",
-                "fault",
-            ),
-            (
-                "werkzeug.exceptions.NotFound",
-                "the model 'no.such' does not exist",
-                "fault",
-            ),
+            ("odoo.exceptions.UserError", "Concilia: this action speaks protocol 1", "fault"),
+            ("builtins.AttributeError", "The method 'res.partner.nope' does not exist", "fault"),
+            ("werkzeug.exceptions.NotFound", "the model 'no.such' does not exist", "fault"),
         ];
         for (name, message, expected) in table {
-            assert_eq!(
-                class(&classify_fault(name, message)),
-                expected,
-                "{name}: {message}"
-            );
+            assert_eq!(class(&classify_fault(name, message)), expected, "{name}: {message}");
         }
     }
 
@@ -328,22 +271,16 @@ mod tests {
 
     #[test]
     fn the_action_s_own_text_is_not_part_of_the_sentence() {
-        let error = classify_fault(
-            "builtins.ValueError",
-            "KeyError('x') while evaluating\n\"long text\"",
-        );
-        let RpcError::Fault { message, .. } = error else {
-            panic!("{error:?}")
-        };
+        let error =
+            classify_fault("builtins.ValueError", "KeyError('x') while evaluating\n\"long text\"");
+        let RpcError::Fault { message, .. } = error else { panic!("{error:?}") };
         assert_eq!(message, "KeyError('x')");
     }
 
     #[test]
     fn sentences_are_cut_to_what_is_kept() {
         let error = classify_fault("odoo.exceptions.UserError", &"ñ".repeat(1_000));
-        let RpcError::Fault { message, .. } = error else {
-            panic!("{error:?}")
-        };
+        let RpcError::Fault { message, .. } = error else { panic!("{error:?}") };
         assert_eq!(message.chars().count(), 300);
     }
 
@@ -351,14 +288,8 @@ mod tests {
     fn retry_after_is_read_as_seconds_and_as_a_date() {
         let date = Some("Sun, 06 Nov 1994 08:49:37 GMT");
         assert_eq!(retry_after_s(Some(" 120 "), None), Some(120));
-        assert_eq!(
-            retry_after_s(Some("Sun, 06 Nov 1994 08:51:37 GMT"), date),
-            Some(120)
-        );
-        assert_eq!(
-            retry_after_s(Some("Sun, 06 Nov 1994 08:00:00 GMT"), date),
-            None
-        );
+        assert_eq!(retry_after_s(Some("Sun, 06 Nov 1994 08:51:37 GMT"), date), Some(120));
+        assert_eq!(retry_after_s(Some("Sun, 06 Nov 1994 08:00:00 GMT"), date), None);
         for bad in ["", "-5", "soon", "Sun, 99 Nov 1994"] {
             assert_eq!(retry_after_s(Some(bad), date), None, "{bad}");
         }
@@ -367,19 +298,14 @@ mod tests {
 
     #[test]
     fn a_page_is_maintenance_and_half_an_answer_is_unknown() {
-        assert_eq!(
-            class(&classify_not_json(b"\n <!DOCTYPE html>")),
-            "unavailable"
-        );
+        assert_eq!(class(&classify_not_json(b"\n <!DOCTYPE html>")), "unavailable");
         assert_eq!(class(&classify_not_json(b"{\"jsonrpc\": \"2.")), "unknown");
         assert_eq!(class(&classify_not_json(b"")), "unknown");
     }
 
     #[test]
     fn an_unknown_outcome_of_a_read_is_no_outcome() {
-        let error = RpcError::Unknown {
-            detail: "timeout".to_owned(),
-        };
+        let error = RpcError::Unknown { detail: "timeout".to_owned() };
         assert_eq!(class(&error.of_a_read()), "unavailable");
     }
 
@@ -399,9 +325,7 @@ mod tests {
         );
         assert_eq!(
             not_ready(classify_fault("odoo.exceptions.UserError", "No journal")),
-            NotReady::Misconfigured {
-                detail: "No journal".to_owned()
-            }
+            NotReady::Misconfigured { detail: "No journal".to_owned() }
         );
     }
 }

@@ -80,11 +80,7 @@ impl Client {
         ids: ActionIds,
         request: Value,
     ) -> Result<Value, RpcError> {
-        let id = if action.kind == actions::BOOK.kind {
-            ids.book
-        } else {
-            ids.observe
-        };
+        let id = if action.kind == actions::BOOK.kind { ids.book } else { ids.observe };
         let args = Args::on(&[id])
             .context("active_model", actions::MODEL)
             .context("tz", TIME_ZONE)
@@ -131,9 +127,10 @@ impl Client {
             return Ok(told.items);
         }
         Err(NotReady::Misconfigured {
-            detail: "Another database answers than before (a copy?): check odoo.url and odoo.database, \
+            detail:
+                "Another database answers than before (a copy?): check odoo.url and odoo.database, \
                      then restart the worker."
-                .to_owned(),
+                    .to_owned(),
         })
     }
 }
@@ -141,15 +138,13 @@ impl Client {
 /// The id of `action` among the bindings.
 fn bound(bindings: &Value, action: &Action) -> Result<i64, RpcError> {
     let rows = bindings["action"].as_array().map_or(&[][..], Vec::as_slice);
-    let mut ids = rows
-        .iter()
-        .filter(|row| row["name"] == action.name)
-        .filter_map(|row| row["id"].as_i64());
+    let mut ids =
+        rows.iter().filter(|row| row["name"] == action.name).filter_map(|row| row["id"].as_i64());
     match (ids.next(), ids.next()) {
         (Some(id), None) => Ok(id),
-        (None, _) => Err(RpcError::Missing {
-            detail: format!("no action {:?} for this login", action.name),
-        }),
+        (None, _) => {
+            Err(RpcError::Missing { detail: format!("no action {:?} for this login", action.name) })
+        }
         (Some(_), Some(_)) => Err(RpcError::Misconfigured {
             detail: format!(
                 "Odoo holds two actions named {:?}: run `concilia-worker odoo setup`.",

@@ -1,1 +1,203 @@
-//! x
+//! The client against a served Odoo: how many calls, in what order, and what it forgets.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use concilia_shared::config::Transport;
+use concilia_shared::id::CheckoutId;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use super::*;
+
+/// What is answered next, and what was called.
+#[derive(Default)]
+struct Script {
+    answers: VecDeque<(u16, Value)>,
+    calls: Vec<(String, Value)>,
+}
+
+type Shared = Arc<Mutex<Script>>;
+
+async fn handle(
+    State(script): State<Shared>,
+    Path((model, method)): Path<(String, String)>,
+    Json(body): Json<Value>,
+) -> Response {
+    if method == "context_get" {
+        return Json(json!({"uid": 5})).into_response();
+    }
+    let mut script = script.lock().unwrap();
+    script.calls.push((format!("{model}.{method}"), body));
+    let (status, answer) = script.answers.pop_front().expect("one call too many");
+    (StatusCode::from_u16(status).unwrap(), Json(answer)).into_response()
+}
+
+async fn client(answers: impl IntoIterator<Item = (u16, Value)>) -> (Client, Shared) {
+    // Another test of this process may have installed it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let script = Script { answers: answers.into_iter().collect(), calls: Vec::new() };
+    let script = Arc::new(Mutex::new(script));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let app = Router::new()
+        .route("/json/2/{model}/{method}", post(handle))
+        .with_state(Arc::clone(&script));
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let endpoint = Endpoint { transport: Transport::Json2, ..Endpoint::for_tests(&url) };
+    (Client::new(endpoint, 1, Vec::new()).unwrap(), script)
+}
+
+fn bindings(observe: i64, book: i64) -> (u16, Value) {
+    let row = |id: i64, name: &str| json!({"id": id, "name": name, "binding_view_types": "list,form", "sequence": 5});
+    let rows =
+        json!([row(observe, "Concilia: observe"), row(book, "Concilia: book"), row(1, "Share")]);
+    (200, json!({"action": rows}))
+}
+
+fn observed(database: &str, names: &[&str]) -> (u16, Value) {
+    let items: Vec<Value> = names
+        .iter()
+        .map(|name| json!({"name": name, "booked": false, "transactions": [], "probes": []}))
+        .collect();
+    let answer = json!({
+        "protocol": 1, "action": "observe", "version": actions::VERSION, "database": database,
+        "actions": {"observe": actions::OBSERVE.sha256(), "book": actions::BOOK.sha256()},
+        "provider": {"id": 7, "state": "test", "ready": true}, "items": items,
+    });
+    (200, json!({"type": "ir.actions.act_window_close", "infos": {"concilia": answer}}))
+}
+
+fn gone() -> (u16, Value) {
+    let message =
+        "Record does not exist or has been deleted.\n(Record: ir.actions.server(10,), User: 5)";
+    (404, json!({"name": "odoo.exceptions.MissingError", "message": message}))
+}
+
+fn lookups(names: &[&str]) -> Vec<Lookup> {
+    let lookup =
+        |name: &&str| Lookup { checkout: CheckoutId::parse(*name).unwrap(), probes: Vec::new() };
+    names.iter().map(lookup).collect()
+}
+
+fn names(script: &Shared) -> Vec<String> {
+    let script = script.lock().unwrap();
+    script.calls.iter().map(|(name, _)| name.clone()).collect()
+}
+
+#[tokio::test]
+async fn all_lookups_travel_in_one_call_and_the_actions_are_looked_for_once() {
+    let answers = [bindings(10, 11), observed("u", &["chk_1", "chk_2"]), observed("u", &["chk_3"])];
+    let (client, script) = client(answers).await;
+    assert_eq!(client.observe(&lookups(&["chk_1", "chk_2"])).await.unwrap().len(), 2);
+    assert_eq!(client.observe(&lookups(&["chk_3"])).await.unwrap().len(), 1);
+    assert!(client.observe(&[]).await.unwrap().is_empty());
+    let run = "ir.actions.server.run";
+    assert_eq!(names(&script), ["ir.actions.actions.get_bindings", run, run]);
+    let (_, body) = script.lock().unwrap().calls[1].clone();
+    assert_eq!(
+        (&body["ids"], &body["context"]["active_model"]),
+        (&json!([10]), &json!("payment.transaction"))
+    );
+    assert_eq!(body["context"]["tz"], "America/Santiago");
+    assert_eq!(body["context"].get("lang"), None);
+}
+
+#[tokio::test]
+async fn an_action_that_moved_is_looked_for_once_more() {
+    let answers = [
+        bindings(10, 11),
+        observed("u", &["chk_1"]),
+        gone(),
+        bindings(20, 21),
+        observed("u", &["chk_1"]),
+    ];
+    let (client, script) = client(answers).await;
+    client.observe(&lookups(&["chk_1"])).await.unwrap();
+    client.observe(&lookups(&["chk_1"])).await.unwrap();
+    assert_eq!(script.lock().unwrap().calls[4].1["ids"], json!([20]));
+}
+
+#[tokio::test]
+async fn an_action_that_is_gone_pauses_the_account() {
+    let (client, _) = client([
+        bindings(10, 11),
+        gone(),
+        (200, json!({})),
+        bindings(10, 11),
+        observed("u", &["chk_1"]),
+    ])
+    .await;
+    let missing = Err(OdooError::NotReady(NotReady::ActionMissing));
+    assert_eq!(client.observe(&lookups(&["chk_1"])).await, missing);
+    let again = client.observe(&lookups(&["chk_1"])).await;
+    assert_eq!(again, missing);
+    assert!(client.observe(&lookups(&["chk_1"])).await.is_ok());
+}
+
+#[tokio::test]
+async fn two_actions_of_one_name_are_not_chosen_between() {
+    let (_, twice) = bindings(10, 11);
+    let mut twice = twice["action"].as_array().unwrap().clone();
+    twice.push(json!({"id": 12, "name": "Concilia: book"}));
+    let (client, _) = client([(200, json!({"action": twice}))]).await;
+    let error = client.observe(&lookups(&["chk_1"])).await.unwrap_err();
+    assert!(matches!(error, OdooError::NotReady(NotReady::Misconfigured { .. })), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_copy_of_the_database_is_noticed() {
+    let answers =
+        [bindings(10, 11), observed("original", &["chk_1"]), observed("copy", &["chk_1"])];
+    let (client, _) = client(answers).await;
+    client.observe(&lookups(&["chk_1"])).await.unwrap();
+    let error = client.observe(&lookups(&["chk_1"])).await.unwrap_err();
+    let OdooError::NotReady(NotReady::Misconfigured { detail }) = error else {
+        panic!("{error:?}")
+    };
+    assert!(detail.contains("Another database"), "{detail}");
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_is_one_only_where_something_may_have_been_written() {
+    let cut_off = || (500, json!("gateway"));
+    let (client, _) = client([bindings(10, 11), cut_off(), cut_off()]).await;
+    let error = client.observe(&lookups(&["chk_1"])).await.unwrap_err();
+    assert!(matches!(error, OdooError::Unavailable { .. }), "{error:?}");
+    let order = crate::domain::observe::Order {
+        id: 42,
+        name: "S00042".to_owned(),
+        state: "sale".to_owned(),
+        company_id: 1,
+        currency: "CLP".to_owned(),
+        total: "1".to_owned(),
+        transactions: Vec::new(),
+        invoices: Vec::new(),
+    };
+    let book = Book {
+        checkout: CheckoutId::parse("chk_1").unwrap(),
+        amount: concilia_shared::money::Money::new(1, concilia_shared::money::Currency::Clp),
+        date: "2026-11-22".parse().unwrap(),
+        order,
+        currency: "CLP".to_owned(),
+        invoices: Vec::new(),
+        confirm: false,
+    };
+    let error = client.book(&[book]).await.unwrap_err();
+    assert!(matches!(error, OdooError::Unknown { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_batch_above_the_action_s_limit_travels_in_parts() {
+    let all: Vec<String> = (0..101).map(|n| format!("chk_{n}")).collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let answers = [bindings(10, 11), observed("u", &all[..100]), observed("u", &all[100..])];
+    let (client, script) = client(answers).await;
+    assert_eq!(client.observe(&lookups(&all)).await.unwrap().len(), 101);
+    assert_eq!(names(&script).len(), 3);
+}

@@ -50,10 +50,7 @@ impl Http {
             .map_err(|error| RpcError::Misconfigured {
                 detail: format!("The HTTP client could not be built: {}.", root(&error)),
             })?;
-        Ok(Self {
-            client,
-            base: base.trim_end_matches('/').to_owned(),
-        })
+        Ok(Self { client, base: base.trim_end_matches('/').to_owned() })
     }
 
     /// Posts `body` as JSON and reads the whole answer.
@@ -65,9 +62,7 @@ impl Http {
     ) -> Result<Answer, RpcError> {
         let mut request = self.client.post(format!("{}{path}", self.base)).json(body);
         if let Some(Bearer { key, database }) = bearer {
-            request = request
-                .bearer_auth(key.expose())
-                .header("X-Odoo-Database", *database);
+            request = request.bearer_auth(key.expose()).header("X-Odoo-Database", *database);
         }
         let mut response = request.send().await.map_err(|error| {
             let sent = !(error.is_connect() || error.is_builder());

@@ -16,11 +16,7 @@ pub(super) fn path(model: &str, method: &str) -> String {
 
 /// The keyword arguments, `ids` and `context` among them.
 pub(super) fn body(args: Args) -> Value {
-    let Args {
-        ids,
-        mut named,
-        context,
-    } = args;
+    let Args { ids, mut named, context } = args;
     if let Some(ids) = ids {
         named.insert("ids".to_owned(), Value::from(ids));
     }
@@ -56,19 +52,13 @@ mod tests {
     use super::*;
 
     fn error(status: u16, body: &str) -> RpcError {
-        decode(&Answer {
-            status,
-            retry_after_s: Some(7),
-            body: body.as_bytes().to_vec(),
-        })
-        .unwrap_err()
+        decode(&Answer { status, retry_after_s: Some(7), body: body.as_bytes().to_vec() })
+            .unwrap_err()
     }
 
     #[test]
     fn everything_goes_by_name() {
-        let args = Args::on(&[387])
-            .with("limit", 1)
-            .context("active_model", "payment.transaction");
+        let args = Args::on(&[387]).with("limit", 1).context("active_model", "payment.transaction");
         assert_eq!(
             body(args),
             json!({"ids": [387], "limit": 1, "context": {"active_model": "payment.transaction"}})
@@ -100,16 +90,7 @@ mod tests {
         let page = error(404, "<!DOCTYPE html>\n<title>404 Not Found</title>");
         assert!(matches!(page, RpcError::Misconfigured { .. }), "{page:?}");
         let busy = error(503, r#"{"name": "proxy", "message": "try later"}"#);
-        assert!(
-            matches!(
-                busy,
-                RpcError::Unavailable {
-                    retry_after_s: Some(7),
-                    ..
-                }
-            ),
-            "{busy:?}"
-        );
+        assert!(matches!(busy, RpcError::Unavailable { retry_after_s: Some(7), .. }), "{busy:?}");
         let proxy = error(500, "<html>oops</html>");
         assert!(matches!(proxy, RpcError::Unknown { .. }), "{proxy:?}");
     }

@@ -107,14 +107,9 @@ mod tests {
     fn errors_read_as_sentences_and_hold_no_secret() {
         let error = SetupError::Call {
             step: "the payment provider",
-            source: RpcError::Denied {
-                detail: "Access Denied".to_owned(),
-            },
+            source: RpcError::Denied { detail: "Access Denied".to_owned() },
         };
-        assert_eq!(
-            error.to_string(),
-            "the payment provider: Odoo refused: Access Denied"
-        );
+        assert_eq!(error.to_string(), "the payment provider: Odoo refused: Access Denied");
         let request = SetupRequest {
             company_id: 1,
             environment: Environment::Test,

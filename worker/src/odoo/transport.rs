@@ -82,10 +82,7 @@ impl Args {
     /// Of a method of these records.
     #[must_use]
     pub fn on(ids: &[i64]) -> Self {
-        Self {
-            ids: Some(ids.to_vec()),
-            ..Self::default()
-        }
+        Self { ids: Some(ids.to_vec()), ..Self::default() }
     }
 
     /// With a named argument.
@@ -197,10 +194,7 @@ impl Rpc {
     /// 19 and later: JSON-2, if the key works there (a password does not). Older: JSON-RPC.
     /// No `/jsonrpc` any more: JSON-2.
     async fn ask_the_server(&self) -> Result<Api, RpcError> {
-        let answer = self
-            .http
-            .post(jsonrpc::PATH, None, &jsonrpc::version())
-            .await?;
+        let answer = self.http.post(jsonrpc::PATH, None, &jsonrpc::version()).await?;
         if matches!(answer.status, 404 | 410) {
             return self.check_key().await;
         }
@@ -246,15 +240,9 @@ impl Rpc {
     }
 
     async fn json2(&self, model: &str, method: &str, args: Args) -> Result<Value, RpcError> {
-        let bearer = Bearer {
-            key: &self.endpoint.key,
-            database: &self.endpoint.database,
-        };
+        let bearer = Bearer { key: &self.endpoint.key, database: &self.endpoint.database };
         let path = json2::path(model, method);
-        let answer = self
-            .http
-            .post(&path, Some(&bearer), &json2::body(args))
-            .await?;
+        let answer = self.http.post(&path, Some(&bearer), &json2::body(args)).await?;
         json2::decode(&answer)
     }
 }

@@ -69,10 +69,7 @@ pub(super) fn book_request(company_id: i64, bookings: &[Book]) -> Value {
 }
 
 /// What *observe* answered.
-pub(super) fn read_observe(
-    result: Value,
-    lookups: &[Lookup],
-) -> Result<Told<InOdoo>, NotReady> {
+pub(super) fn read_observe(result: Value, lookups: &[Lookup]) -> Result<Told<InOdoo>, NotReady> {
     let answer: ObserveAnswer = read(result, &actions::OBSERVE)?;
     check_text(answer.actions.observe.as_deref(), &actions::OBSERVE)?;
     check_text(answer.actions.book.as_deref(), &actions::BOOK)?;
@@ -88,9 +85,7 @@ pub(super) fn read_observe(
     let items = answer.items.into_iter().zip(lookups);
     Ok(Told {
         database: answer.database,
-        items: items
-            .map(|(row, lookup)| row.into_domain(lookup))
-            .collect::<Result<_, _>>()?,
+        items: items.map(|(row, lookup)| row.into_domain(lookup)).collect::<Result<_, _>>()?,
     })
 }
 
@@ -103,24 +98,15 @@ pub(super) fn read_book(result: Value, bookings: &[Book]) -> Result<Told<BookOut
     }
     Ok(Told {
         database: answer.database,
-        items: answer
-            .items
-            .into_iter()
-            .map(OutcomeRow::into_domain)
-            .collect::<Result<_, _>>()?,
+        items: answer.items.into_iter().map(OutcomeRow::into_domain).collect::<Result<_, _>>()?,
     })
 }
 
 /// Reads an answer of `action`: the envelope first, so that another version is named as such
 /// even when the rest no longer reads.
-fn read<T: serde::de::DeserializeOwned>(
-    mut result: Value,
-    action: &Action,
-) -> Result<T, NotReady> {
-    let answer = result
-        .pointer_mut("/infos/concilia")
-        .map(Value::take)
-        .ok_or(NotReady::ActionMissing)?;
+fn read<T: serde::de::DeserializeOwned>(mut result: Value, action: &Action) -> Result<T, NotReady> {
+    let answer =
+        result.pointer_mut("/infos/concilia").map(Value::take).ok_or(NotReady::ActionMissing)?;
     if answer["action"] != action.kind {
         return Err(NotReady::ActionMissing);
     }
@@ -380,15 +366,11 @@ impl OutcomeRow {
             ("refused", _) => match why.as_str() {
                 "no_provider" | "not_ready" => Err(NotReady::NoProvider),
                 "provider_disabled" => Err(NotReady::ProviderDisabled),
-                _ => Ok(BookOutcome::Refused {
-                    why,
-                    detail: String::new(),
-                }),
+                _ => Ok(BookOutcome::Refused { why, detail: String::new() }),
             },
-            ("failed", _) => Ok(BookOutcome::Refused {
-                why,
-                detail: self.detail.unwrap_or_default(),
-            }),
+            ("failed", _) => {
+                Ok(BookOutcome::Refused { why, detail: self.detail.unwrap_or_default() })
+            }
             _ => Err(NotReady::ActionMissing),
         }
     }
@@ -397,8 +379,8 @@ impl OutcomeRow {
 /// What stands in Odoo under our name, in minor units: exactly, or the account pauses. Only
 /// currencies Ventipay charges in are ours to hold, under the same code in Odoo.
 fn exact(transaction: &str, amount: &str, currency: &str) -> Result<Money, NotReady> {
-    let money = Currency::parse(currency)
-        .and_then(|currency| Money::from_decimal(amount, currency).ok());
+    let money =
+        Currency::parse(currency).and_then(|currency| Money::from_decimal(amount, currency).ok());
     money.ok_or_else(|| NotReady::Misconfigured {
         detail: super::classify::cut(&format!(
             "The transaction {transaction} is booked as {amount} {currency}, an amount Ventipay cannot have charged."

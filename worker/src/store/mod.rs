@@ -178,7 +178,9 @@ pub trait EventStore: Send + Sync {
     async fn verify(&self, stream: &StreamId) -> Result<Result<(), chain::Break>, StoreError>;
 
     /// The log after `cursor`, at most `limit` events, in an order in which no late commit can
-    /// appear behind a cursor already passed.
+    /// appear behind a cursor already passed. For that, an event shows once every transaction
+    /// of the server that began before its own has ended: on PostgreSQL a long one, even in
+    /// another database, delays followers, and never makes them skip.
     async fn since(&self, cursor: Cursor, limit: usize) -> Result<Vec<Recorded>, StoreError>;
 
     /// Claims up to `limit` due streams until `lease_until`, as `holder`; a claim whose lease

@@ -17,30 +17,30 @@ pub const MATCH: &str = "sim.match";
 
 /// Defaults of a new invoice or entry.
 pub fn prepare_move(tx: &mut Tx<'_>, record: &mut Record) {
-    record.default("move_type", "entry");
-    record.default("state", "draft");
-    record.default("payment_state", "not_paid");
-    record.default("auto_post", "no");
+    record.fill("move_type", "entry");
+    record.fill("state", "draft");
+    record.fill("payment_state", "not_paid");
+    record.fill("auto_post", "no");
     let today = tx.caller.today.clone();
-    record.default("date", today);
+    record.fill("date", today);
     if !record.has("company_id") {
         record.set("company_id", Value::Ref(default_company(tx)));
     }
     let company = record.reference("company_id").unwrap_or(1);
     if let Some(currency) = company_currency(tx, company) {
-        record.default("currency_id", Value::Ref(currency));
+        record.fill("currency_id", Value::Ref(currency));
     }
     let sales = tx.world_journal("sale", company);
     if let Some(journal) = sales {
-        record.default("journal_id", Value::Ref(journal));
+        record.fill("journal_id", Value::Ref(journal));
     }
     let documents = uses_documents(tx, record);
     record.set("l10n_latam_use_documents", documents);
     if documents && record.text("move_type") == "out_invoice" {
-        record.default("l10n_latam_document_type_id", Value::Ref(1));
+        record.fill("l10n_latam_document_type_id", Value::Ref(1));
     }
     if tx.series() == Series::V17 {
-        record.default("name", "/");
+        record.fill("name", "/");
     }
 }
 
@@ -48,22 +48,23 @@ pub fn prepare_move(tx: &mut Tx<'_>, record: &mut Record) {
 pub fn prepare_account(tx: &mut Tx<'_>, model: &str, record: &mut Record) {
     let company = default_company(tx);
     if model == "account.account" && tx.series() != Series::V17 {
-        record.default("company_ids", vec![company]);
+        record.fill("company_ids", vec![company]);
     } else {
-        record.default("company_id", Value::Ref(company));
+        record.fill("company_id", Value::Ref(company));
     }
     if model == "account.journal" {
-        record.default("l10n_latam_use_documents", record.text("type") == "sale");
+        record.fill("l10n_latam_use_documents", record.text("type") == "sale");
     } else {
-        record.default("reconcile", false);
+        record.fill("reconcile", false);
     }
-    record.default("active", true);
+    record.fill("active", true);
 }
 
 impl Tx<'_> {
     /// The first journal of a type in a company.
     pub fn world_journal(&self, kind: &str, company: Id) -> Option<Id> {
-        let fits = |row: &Record| row.text("type") == kind && row.reference("company_id") == Some(company);
+        let fits =
+            |row: &Record| row.text("type") == kind && row.reference("company_id") == Some(company);
         self.tables().find("account.journal", fits).map(|(id, _)| id)
     }
 }
@@ -81,7 +82,8 @@ pub fn total_move(tx: &mut Tx<'_>, id: Id) -> Outcome<()> {
         return Ok(());
     }
     let places = decimals(tx, record.reference("currency_id"));
-    let (untaxed, tax) = super::sale::total_lines(tx, "account.move.line", &lines, "quantity", places)?;
+    let (untaxed, tax) =
+        super::sale::total_lines(tx, "account.move.line", &lines, "quantity", places)?;
     tx.update("account.move", id, |row| {
         row.set("amount_untaxed", untaxed);
         row.set("amount_tax", tax);
@@ -108,8 +110,8 @@ pub fn action_post(tx: &mut Tx<'_>, ids: &[Id]) -> Outcome<Json> {
         let today = tx.caller.today.clone();
         tx.update("account.move", *id, |row| {
             row.set("state", "posted");
-            row.default("invoice_date", today.as_str());
-            row.default("invoice_date_due", today.as_str());
+            row.fill("invoice_date", today.as_str());
+            row.fill("invoice_date_due", today.as_str());
             row.set("amount_residual", row.amount("amount_total"));
             row.set("payment_reference", name.as_str());
             if let Some((_, number)) = name.split_once(' ') {
@@ -136,7 +138,8 @@ fn check_chilean_customer(tx: &Tx<'_>, invoice: &Record) -> Outcome<()> {
     if code.is_empty() || ["35", "38", "39", "41"].contains(&code.as_str()) {
         return Ok(());
     }
-    let Some(partner) = invoice.reference("partner_id").and_then(|id| tx.get("res.partner", id)) else {
+    let Some(partner) = invoice.reference("partner_id").and_then(|id| tx.get("res.partner", id))
+    else {
         return Ok(());
     };
     if partner.text("vat").is_empty() || partner.text("l10n_cl_sii_taxpayer_type").is_empty() {
@@ -160,7 +163,8 @@ fn document_code(tx: &Tx<'_>, invoice: &Record) -> String {
 fn next_move_name(tx: &mut Tx<'_>, invoice: &Record) -> String {
     let prefix = match document_code(tx, invoice).as_str() {
         "" => {
-            let journal = invoice.reference("journal_id").and_then(|id| tx.get("account.journal", id));
+            let journal =
+                invoice.reference("journal_id").and_then(|id| tx.get("account.journal", id));
             let code = journal.map_or_else(|| "MISC".to_owned(), |row| row.text("code").to_owned());
             let year: String = invoice.text("date").chars().take(4).collect();
             let prefix = format!("{code}/{year}/");
@@ -195,7 +199,10 @@ fn pay_from_orders(tx: &mut Tx<'_>, invoice: Id) -> Outcome<()> {
     let open = if tx.series() == Series::V17 { "posted" } else { "in_process" };
     let payments: Vec<Id> = tx
         .rows("payment.transaction")
-        .filter(|(_, row)| row.text("state") == "done" && orders.iter().any(|id| row.leads_to("sale_order_ids", *id)))
+        .filter(|(_, row)| {
+            row.text("state") == "done"
+                && orders.iter().any(|id| row.leads_to("sale_order_ids", *id))
+        })
         .filter_map(|(_, row)| row.reference("payment_id"))
         .filter(|id| tx.get("account.payment", *id).is_some_and(|row| row.text("state") == open))
         .collect();
@@ -253,8 +260,11 @@ pub fn settle_state(tx: &mut Tx<'_>, payment: Id) -> Outcome<()> {
         return Ok(());
     }
     let matched = matched_invoices(tx, payment);
-    let paid = |id: &Id| tx.get("account.move", *id).is_some_and(|row| row.text("payment_state") == "paid");
-    let settled = !matched.is_empty() && (matched.iter().all(paid) || !credit(tx, payment).is_positive());
+    let paid = |id: &Id| {
+        tx.get("account.move", *id).is_some_and(|row| row.text("payment_state") == "paid")
+    };
+    let settled =
+        !matched.is_empty() && (matched.iter().all(paid) || !credit(tx, payment).is_positive());
     let state = if settled { "paid" } else { "in_process" };
     tx.update("account.payment", payment, |row| row.set("state", state))
 }
@@ -272,7 +282,9 @@ pub fn payments_of_invoice(tx: &Tx<'_>, invoice: Id) -> Vec<Id> {
         .filter_map(|(_, row)| row.reference("payment"))
         .collect();
     if tx.series() != Series::V17 {
-        ids.extend(tx.ids_where("account.payment", |row| row.references("invoice_ids").contains(&invoice)));
+        ids.extend(
+            tx.ids_where("account.payment", |row| row.references("invoice_ids").contains(&invoice)),
+        );
     }
     ids.sort_unstable();
     ids.dedup();
@@ -293,7 +305,9 @@ pub fn computed_payment(tx: &Tx<'_>, id: Id, name: &str) -> Option<Value> {
             Value::Refs(invoices)
         }
         "is_reconciled" => Value::Bool(!credit(tx, id).is_positive()),
-        "is_matched" => Value::Bool(outstanding_account(tx, payment).is_some_and(|account| is_bank(tx, account))),
+        "is_matched" => Value::Bool(
+            outstanding_account(tx, payment).is_some_and(|account| is_bank(tx, account)),
+        ),
         _ => Value::Ref(outstanding_account(tx, payment)?),
     })
 }
@@ -305,9 +319,11 @@ fn is_bank(tx: &Tx<'_>, account: Id) -> bool {
 /// Where the money sits: the method line's account, else the chart's Outstanding Receipts.
 fn outstanding_account(tx: &Tx<'_>, payment: &Record) -> Option<Id> {
     let line = payment.reference("payment_method_line_id");
-    let own = line.and_then(|id| tx.get("account.payment.method.line", id)?.reference("payment_account_id"));
+    let own = line
+        .and_then(|id| tx.get("account.payment.method.line", id)?.reference("payment_account_id"));
     let chart = || {
-        let found = tx.tables().find("account.account", |row| row.text("name") == "Outstanding Receipts");
+        let found =
+            tx.tables().find("account.account", |row| row.text("name") == "Outstanding Receipts");
         found.map(|(id, _)| id)
     };
     own.or_else(chart)
@@ -399,22 +415,22 @@ pub fn prepare_register(tx: &mut Tx<'_>, wizard: &mut Record) -> Outcome<()> {
             "You can't register a payment because there is nothing left to pay on the selected journal items."
         }));
     }
-    wizard.default("amount", residual);
+    wizard.fill("amount", residual);
     wizard.set("payment_difference", residual - wizard.amount("amount"));
-    wizard.default("payment_difference_handling", "open");
+    wizard.fill("payment_difference_handling", "open");
     wizard.set("can_edit_wizard", true);
     let today = tx.caller.today.clone();
-    wizard.default("payment_date", today);
+    wizard.fill("payment_date", today);
     let bank = tx.world_journal("bank", default_company(tx));
     if let Some(journal) = bank {
-        wizard.default("journal_id", Value::Ref(journal));
+        wizard.fill("journal_id", Value::Ref(journal));
     }
     let journal = wizard.reference("journal_id");
     let line = tx.tables().find("account.payment.method.line", |row| {
         row.reference("journal_id") == journal && row.text("payment_type") == "inbound"
     });
     if let Some((line, _)) = line {
-        wizard.default("payment_method_line_id", Value::Ref(line));
+        wizard.fill("payment_method_line_id", Value::Ref(line));
     }
     wizard.set("sim_invoices", invoices);
     Ok(())

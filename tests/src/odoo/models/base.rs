@@ -12,11 +12,11 @@ use crate::odoo::world::Tx;
 /// A new user has a partner, and a company.
 pub fn prepare_user(tx: &mut Tx<'_>, record: &mut Record) -> Outcome<()> {
     let company = default_company(tx);
-    record.default("company_id", Value::Ref(company));
-    record.default("company_ids", vec![company]);
-    record.default("active", true);
-    record.default("share", false);
-    record.default("notification_type", "email");
+    record.fill("company_id", Value::Ref(company));
+    record.fill("company_ids", vec![company]);
+    record.fill("active", true);
+    record.fill("share", false);
+    record.fill("notification_type", "email");
     if !record.has("partner_id") {
         let partner = Record::default()
             .with("name", record.text("name"))
@@ -42,11 +42,11 @@ pub fn hide_password(tx: &mut Tx<'_>, id: Id) -> Outcome<()> {
 
 /// Defaults of a new server action.
 pub fn prepare_action(tx: &mut Tx<'_>, record: &mut Record) {
-    record.default("type", "ir.actions.server");
-    record.default("usage", "ir_actions_server");
-    record.default("binding_type", "action");
-    record.default("binding_view_types", "list,form");
-    record.default("sequence", Value::Int(5));
+    record.fill("type", "ir.actions.server");
+    record.fill("usage", "ir_actions_server");
+    record.fill("binding_type", "action");
+    record.fill("binding_view_types", "list,form");
+    record.fill("sequence", Value::Int(5));
     let model = record.reference("model_id").and_then(|id| tx.get("ir.model", id));
     if let Some(name) = model.map(|row| row.text("model").to_owned()) {
         record.set("model_name", name);
@@ -56,18 +56,18 @@ pub fn prepare_action(tx: &mut Tx<'_>, record: &mut Record) {
 /// Defaults of the remaining models.
 pub fn prepare_other(tx: &mut Tx<'_>, model: &str, record: &mut Record) {
     if orm::field(tx, model, "active").is_some() {
-        record.default("active", true);
+        record.fill("active", true);
     }
     if model == "product.template" {
         // One variant a template; they share their fields here.
         let number = tx.world.sequences.get("product.template").copied().unwrap_or(0) + 1;
-        record.default("taxes_id", vec![1]);
+        record.fill("taxes_id", vec![1]);
         let variant = record.clone().with("product_tmpl_id", Value::Ref(number));
         let _ = tx.insert("product.product", variant);
     }
     if model == "product.product" {
-        record.default("taxes_id", vec![1]);
-        record.default("invoice_policy", "order");
+        record.fill("taxes_id", vec![1]);
+        record.fill("invoice_policy", "order");
     }
 }
 
@@ -132,11 +132,8 @@ pub fn check_partner(tx: &Tx<'_>, record: &Record) -> Outcome<()> {
 
 /// Whether the check digit of a RUT is right (modulo 11).
 fn is_rut(text: &str) -> bool {
-    let plain: Vec<char> = text
-        .trim_start_matches("CL")
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .collect();
+    let plain: Vec<char> =
+        text.trim_start_matches("CL").chars().filter(char::is_ascii_alphanumeric).collect();
     let Some((check, digits)) = plain.split_last() else {
         return false;
     };

@@ -28,7 +28,7 @@ pub fn prepare(tx: &mut Tx<'_>, model: &str, record: &mut Record) -> Outcome<()>
         "payment.transaction" => return payment::prepare_transaction(tx, record),
         "res.users" => return base::prepare_user(tx, record),
         "ir.actions.server" => base::prepare_action(tx, record),
-        "ir.model.data" => record.default("noupdate", false),
+        "ir.model.data" => record.fill("noupdate", false),
         _ => base::prepare_other(tx, model, record),
     }
     Ok(())
@@ -77,10 +77,13 @@ pub fn computed(tx: &Tx<'_>, model: &str, id: Id, name: &str) -> Option<Option<V
             let full = format!("{}.{}", row.text("module"), row.text("name"));
             Some(Some(Value::Text(full)))
         }
-        ("res.groups", "full_name") => Some(tx.get(model, id).map(|row| display_name(tx, model, row).into())),
-        ("account.payment", "reconciled_invoice_ids" | "is_reconciled" | "is_matched" | "outstanding_account_id") => {
-            Some(accounting::computed_payment(tx, id, name))
+        ("res.groups", "full_name") => {
+            Some(tx.get(model, id).map(|row| display_name(tx, model, row).into()))
         }
+        (
+            "account.payment",
+            "reconciled_invoice_ids" | "is_reconciled" | "is_matched" | "outstanding_account_id",
+        ) => Some(accounting::computed_payment(tx, id, name)),
         ("sale.order", "invoice_status") => Some(Some(sale::invoice_status(tx, id).into())),
         ("sale.order", "amount_paid") => Some(Some(sale::amount_paid(tx, id).into())),
         ("account.move", "access_url") => Some(Some(format!("/my/invoices/{id}").into())),
@@ -98,7 +101,10 @@ pub fn display_name(tx: &Tx<'_>, model: &str, row: &Record) -> String {
         "account.account" if tx.series() != Series::V19 => format!("{} {name}", row.text("code")),
         "account.payment.method.line" if tx.series() != Series::V17 => {
             let journal = row.reference("journal_id").and_then(|id| tx.get("account.journal", id));
-            journal.map_or_else(|| name.to_owned(), |journal| format!("{name} ({})", journal.text("name")))
+            journal.map_or_else(
+                || name.to_owned(),
+                |journal| format!("{name} ({})", journal.text("name")),
+            )
         }
         "account.move" => match (name, row.text("ref")) {
             ("" | "/", _) => "Draft Invoice".to_owned(),
@@ -131,7 +137,9 @@ pub fn default_order(model: &str) -> &'static str {
 /// A required field was left out (`2_71_missing_pm` of the captures).
 pub fn missing_required(series: Series, model: &str, label: &str, field: &str) -> Raise {
     let title = field.trim_end_matches("_ids").trim_end_matches("_id");
-    let capital = |word: &str| word.get(..1).map_or_else(String::new, str::to_uppercase) + word.get(1..).unwrap_or("");
+    let capital = |word: &str| {
+        word.get(..1).map_or_else(String::new, str::to_uppercase) + word.get(1..).unwrap_or("")
+    };
     let words: Vec<String> = title.split('_').map(capital).collect();
     let words = words.join(" ");
     Raise::validation(if series == Series::V19 {

@@ -17,15 +17,15 @@ pub const MAIL: &str = "sim.mail";
 
 /// Defaults of a new provider. Its journal computes to the company's bank (captures 2_08).
 pub fn prepare_provider(tx: &mut Tx<'_>, record: &mut Record) {
-    record.default("code", "none");
-    record.default("state", "disabled");
-    record.default("is_published", false);
-    record.default("support_refund", "none");
+    record.fill("code", "none");
+    record.fill("state", "disabled");
+    record.fill("is_published", false);
+    record.fill("support_refund", "none");
     let company = default_company(tx);
-    record.default("company_id", Value::Ref(company));
+    record.fill("company_id", Value::Ref(company));
     let bank = tx.world_journal("bank", record.reference("company_id").unwrap_or(company));
     if let Some(journal) = bank {
-        record.default("journal_id", Value::Ref(journal));
+        record.fill("journal_id", Value::Ref(journal));
     }
 }
 
@@ -51,11 +51,11 @@ pub fn provider_written(tx: &mut Tx<'_>, id: Id, before: &Record) -> Outcome<()>
 
 /// Defaults of a new payment method.
 pub fn prepare_method(record: &mut Record) {
-    record.default("active", true);
-    record.default("is_primary", true);
-    record.default("support_refund", "none");
-    record.default("support_manual_capture", "none");
-    record.default("support_tokenization", false);
+    record.fill("active", true);
+    record.fill("is_primary", true);
+    record.fill("support_refund", "none");
+    record.fill("support_manual_capture", "none");
+    record.fill("support_tokenization", false);
 }
 
 /// Defaults of a new method line: its kind is the method's.
@@ -66,7 +66,7 @@ pub fn prepare_method_line(tx: &mut Tx<'_>, record: &mut Record) -> Outcome<()> 
     let method = tx.record("account.payment.method", method)?;
     record.set("code", method.text("code"));
     record.set("payment_type", method.text("payment_type"));
-    record.default("name", method.text("name"));
+    record.fill("name", method.text("name"));
     let journal = record.reference("journal_id");
     let company = journal.and_then(|id| tx.get("account.journal", id)?.reference("company_id"));
     if let (Some(journal), Some(company)) = (journal, company) {
@@ -85,14 +85,14 @@ pub fn prepare_transaction(tx: &mut Tx<'_>, record: &mut Record) -> Outcome<()> 
             record.set("company_id", Value::Ref(company));
         }
     }
-    record.default("state", "draft");
-    record.default("is_post_processed", false);
+    record.fill("state", "draft");
+    record.fill("is_post_processed", false);
     if !record.has("reference") {
         let reference = format!("tx-{}", tx.world.next("payment.transaction reference"));
         record.set("reference", reference);
     }
     let now = tx.caller.now.clone();
-    record.default("last_state_change", now);
+    record.fill("last_state_change", now);
     let partner = record.reference("partner_id").and_then(|id| tx.get("res.partner", id));
     if let Some(name) = partner.map(|row| row.text("name").to_owned()) {
         record.set("partner_name", name);

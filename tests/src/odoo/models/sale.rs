@@ -21,22 +21,22 @@ pub fn prepare_order(tx: &mut Tx<'_>, order: &mut Record) {
     }
     let company = order.reference("company_id").unwrap_or(1);
     if let Some(currency) = company_currency(tx, company) {
-        order.default("currency_id", Value::Ref(currency));
+        order.fill("currency_id", Value::Ref(currency));
     }
     if let Some(partner) = order.reference("partner_id") {
-        order.default("partner_invoice_id", Value::Ref(partner));
-        order.default("partner_shipping_id", Value::Ref(partner));
+        order.fill("partner_invoice_id", Value::Ref(partner));
+        order.fill("partner_shipping_id", Value::Ref(partner));
     }
-    order.default("state", "draft");
-    order.default("locked", false);
+    order.fill("state", "draft");
+    order.fill("locked", false);
     let now = tx.caller.now.clone();
-    order.default("date_order", now);
+    order.fill("date_order", now);
 }
 
 /// Defaults of a line of an order or an invoice.
 pub fn prepare_line(line: &mut Record) {
     let quantity = if line.has("quantity") { "quantity" } else { "product_uom_qty" };
-    line.default(quantity, Amount::whole(1));
+    line.fill(quantity, Amount::whole(1));
 }
 
 /// Adds an order's lines up. An order without lines keeps the total it was given.
@@ -67,7 +67,8 @@ pub fn total_lines(
         let line = tx.record(model, *id)?;
         let net = line.amount("price_unit").times(line.amount(quantity)).rounded(places);
         let taxes = line_taxes(tx, &line);
-        let of_line: Amount = taxes.iter().map(|percent| net.percent(*percent).rounded(places)).sum();
+        let of_line: Amount =
+            taxes.iter().map(|percent| net.percent(*percent).rounded(places)).sum();
         tx.update(model, *id, |line| {
             line.set("price_subtotal", net);
             line.set("price_tax", of_line);
@@ -120,7 +121,9 @@ pub fn action_cancel(tx: &mut Tx<'_>, ids: &[Id]) -> Outcome<Json> {
 fn uninvoiced(tx: &Tx<'_>, order: Id) -> Amount {
     let total = tx.get("sale.order", order).map_or(Amount(0), |row| row.amount("amount_total"));
     let invoices = tx.rows("account.move").filter(|(_, row)| {
-        row.leads_to("sim_orders", order) && row.text("state") != "cancel" && row.text("move_type") == "out_invoice"
+        row.leads_to("sim_orders", order)
+            && row.text("state") != "cancel"
+            && row.text("move_type") == "out_invoice"
     });
     total - invoices.map(|(_, row)| row.amount("amount_total")).sum()
 }
@@ -137,9 +140,11 @@ pub fn invoice_status(tx: &Tx<'_>, id: Id) -> &'static str {
 /// What the order's transactions have paid.
 pub fn amount_paid(tx: &Tx<'_>, id: Id) -> Amount {
     let rows = tx.rows("payment.transaction");
-    rows.filter(|(_, row)| row.leads_to("sale_order_ids", id) && matches!(row.text("state"), "authorized" | "done"))
-        .map(|(_, row)| row.amount("amount"))
-        .sum()
+    rows.filter(|(_, row)| {
+        row.leads_to("sale_order_ids", id) && matches!(row.text("state"), "authorized" | "done")
+    })
+    .map(|(_, row)| row.amount("amount"))
+    .sum()
 }
 
 /// `sale.advance.payment.inv.create_invoices`: draft invoices of the wizard's orders.
@@ -156,7 +161,9 @@ pub fn create_invoices(tx: &mut Tx<'_>, wizards: &[Id]) -> Outcome<Json> {
                 _ => open,
             };
             if !amount.is_positive() {
-                return Err(Raise::user("Cannot create an invoice. No items are available to invoice."));
+                return Err(Raise::user(
+                    "Cannot create an invoice. No items are available to invoice.",
+                ));
             }
             invoices.push(invoice_order(tx, order, amount)?);
         }
@@ -191,7 +198,9 @@ pub fn invoice_order(tx: &mut Tx<'_>, order_id: Id, amount: Amount) -> Outcome<I
     }
     super::accounting::prepare_move(tx, &mut invoice);
     let id = tx.insert("account.move", invoice)?;
-    for transaction in tx.ids_where("payment.transaction", |row| row.leads_to("sale_order_ids", order_id)) {
+    for transaction in
+        tx.ids_where("payment.transaction", |row| row.leads_to("sale_order_ids", order_id))
+    {
         tx.update("payment.transaction", transaction, |row| {
             let mut linked = row.references("invoice_ids").to_vec();
             linked.push(id);

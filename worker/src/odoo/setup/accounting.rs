@@ -41,15 +41,9 @@ pub(super) async fn ensure_clearing_account(
     }
     let company = records.company_id;
     let (of_company, owner) = if records.series >= 18 {
-        (
-            json!(["company_ids", "in", [company]]),
-            ("company_ids", json!([[6, 0, [company]]])),
-        )
+        (json!(["company_ids", "in", [company]]), ("company_ids", json!([[6, 0, [company]]])))
     } else {
-        (
-            json!(["company_id", "=", company]),
-            ("company_id", json!(company)),
-        )
+        (json!(["company_id", "=", company]), ("company_id", json!(company)))
     };
     let domain = json!([["code", "in", CODES], of_company]);
     let taken = records.search(step, model, domain, &["code"]).await?;
@@ -62,10 +56,7 @@ pub(super) async fn ensure_clearing_account(
     values.insert(owner.0.to_owned(), owner.1);
     let account = records.create(step, model, values.into()).await?;
     records.bind(step, &name, model, account).await?;
-    report.line(
-        format!("clearing account {code} {ACCOUNT_NAME}"),
-        Change::Created,
-    );
+    report.line(format!("clearing account {code} {ACCOUNT_NAME}"), Change::Created);
     Ok(account)
 }
 
@@ -91,9 +82,7 @@ pub(super) async fn ensure_lines(
     let step = "the payment method lines";
     let journal = bank_journal(records, request).await?;
     let domain = json!([["code", "=", "manual"], ["payment_type", "in", ["inbound", "outbound"]]]);
-    let methods = records
-        .search(step, "account.payment.method", domain, &["payment_type"])
-        .await?;
+    let methods = records.search(step, "account.payment.method", domain, &["payment_type"]).await?;
     for direction in ["inbound", "outbound"] {
         let method = methods.iter().find(|row| text(row, "payment_type") == direction);
         let Some(method) = method.map(id) else {
@@ -111,7 +100,8 @@ pub(super) async fn ensure_lines(
             journal_chosen: request.journal_code.is_some(),
         };
         let change = ensure_line(records, &line).await?;
-        let object = format!("{direction} payment method line on journal {}", text(&journal, "code"));
+        let object =
+            format!("{direction} payment method line on journal {}", text(&journal, "code"));
         report.line(object, change);
     }
     Ok(())
@@ -173,10 +163,7 @@ fn repairs(row: &Row, line: &Line) -> (Map<String, Value>, Vec<String>) {
 }
 
 /// The bank journal asked for, else the company's first.
-async fn bank_journal(
-    records: &Records<'_>,
-    request: &SetupRequest,
-) -> Result<Row, SetupError> {
+async fn bank_journal(records: &Records<'_>, request: &SetupRequest) -> Result<Row, SetupError> {
     let mut domain = vec![
         json!(["type", "=", "bank"]),
         json!(["company_id", "=", records.company_id]),
@@ -235,8 +222,10 @@ mod tests {
 
     #[test]
     fn an_account_or_journal_a_person_chose_is_kept() {
-        let chosen = row(json!({"id": 9, "journal_id": [8, "Otro"], "payment_provider_id": [20, "Ventipay"],
-                                "payment_account_id": [31, "Otra"]}));
+        let chosen = row(
+            json!({"id": 9, "journal_id": [8, "Otro"], "payment_provider_id": [20, "Ventipay"],
+                                "payment_account_id": [31, "Otra"]}),
+        );
         assert!(repairs(&chosen, &line(false)).0.is_empty());
         let (values, why) = repairs(&chosen, &line(true));
         assert_eq!(Value::Object(values), json!({"journal_id": 6}));

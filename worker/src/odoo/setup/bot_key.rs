@@ -78,15 +78,10 @@ async fn works(
     request: &SetupRequest,
     key: Secret,
 ) -> Result<bool, SetupError> {
-    let endpoint = Endpoint {
-        login: request.bot_login.clone(),
-        key,
-        ..records.rpc.endpoint().clone()
-    };
+    let endpoint =
+        Endpoint { login: request.bot_login.clone(), key, ..records.rpc.endpoint().clone() };
     let check = async { Rpc::new(endpoint)?.check_login().await };
-    check
-        .await
-        .map_err(|source| SetupError::Call { step: STEP, source })
+    check.await.map_err(|source| SetupError::Call { step: STEP, source })
 }
 
 /// Makes the action, runs it, deletes it whatever came of it.
@@ -146,10 +141,7 @@ async fn write_key(path: &Path, key: &Secret) -> std::io::Result<()> {
 }
 
 fn file_error(path: &Path, source: std::io::Error) -> SetupError {
-    SetupError::File {
-        path: path.display().to_string(),
-        source,
-    }
+    SetupError::File { path: path.display().to_string(), source }
 }
 
 #[cfg(test)]

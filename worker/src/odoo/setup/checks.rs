@@ -33,13 +33,15 @@ pub(super) struct Ground {
 /// Looks before anything is written.
 pub(super) async fn check(admin: &Rpc, request: &SetupRequest) -> Result<Ground, SetupError> {
     let step = "the checks";
-    let read = async |model: &str, domain: Value, fields: &[&str]| -> Result<Vec<Row>, SetupError> {
-        let args = Args::none().with("domain", domain).with("fields", fields);
-        let result = admin.call(model, "search_read", args).await;
-        let rows = result.map_err(|source| SetupError::Call { step, source })?;
-        serde_json::from_value(rows)
-            .map_err(|_| SetupError::Refused("Odoo's answer does not read: is odoo.url right?".to_owned()))
-    };
+    let read =
+        async |model: &str, domain: Value, fields: &[&str]| -> Result<Vec<Row>, SetupError> {
+            let args = Args::none().with("domain", domain).with("fields", fields);
+            let result = admin.call(model, "search_read", args).await;
+            let rows = result.map_err(|source| SetupError::Call { step, source })?;
+            serde_json::from_value(rows).map_err(|_| {
+                SetupError::Refused("Odoo's answer does not read: is odoo.url right?".to_owned())
+            })
+        };
     let names: Vec<&str> = MODULES.iter().map(|(name, _)| *name).chain(["base"]).collect();
     let modules = read(
         "ir.module.module",
@@ -48,24 +50,15 @@ pub(super) async fn check(admin: &Rpc, request: &SetupRequest) -> Result<Ground,
     )
     .await?;
     let series = check_modules(&modules)?;
-    let companies = read(
-        "res.company",
-        json!([["id", "=", request.company_id]]),
-        &["name"],
-    )
-    .await?;
+    let companies =
+        read("res.company", json!([["id", "=", request.company_id]]), &["name"]).await?;
     let Some(company) = companies.first() else {
         return Err(SetupError::Refused(format!(
             "Odoo has no company {} that this administrator may see: check odoo.company_id.",
             request.company_id
         )));
     };
-    let notes = read(
-        "ir.config_parameter",
-        json!([["key", "=", VERSION_KEY]]),
-        &["value"],
-    )
-    .await?;
+    let notes = read("ir.config_parameter", json!([["key", "=", VERSION_KEY]]), &["value"]).await?;
     Ok(Ground {
         series,
         company: text(company, "name").to_owned(),
@@ -132,9 +125,7 @@ mod tests {
         let state = |name: &str| if name == missing { "uninstalled" } else { "installed" };
         let rows = ["base", "account", "sale", "payment", "account_payment"]
             .map(|name| json!({"name": name, "state": state(name), "latest_version": base}));
-        rows.into_iter()
-            .map(|row| serde_json::from_value(row).unwrap())
-            .collect()
+        rows.into_iter().map(|row| serde_json::from_value(row).unwrap()).collect()
     }
 
     fn refusal(result: Result<u64, SetupError>) -> String {

@@ -48,9 +48,7 @@ pub(super) async fn ensure_provider(
     if found == state {
         report.line(object, Change::Unchanged);
     } else {
-        records
-            .write(step, model, provider, json!({"state": state}))
-            .await?;
+        records.write(step, model, provider, json!({"state": state})).await?;
         report.line(object, Change::Updated(format!("was {found}")));
     }
     Ok(provider)

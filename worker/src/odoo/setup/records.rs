@@ -40,12 +40,7 @@ impl<'a> Records<'a> {
         company_id: i64,
         series: u64,
     ) -> Result<Records<'a>, SetupError> {
-        let mut records = Records {
-            rpc,
-            company_id,
-            series,
-            external: BTreeMap::new(),
-        };
+        let mut records = Records { rpc, company_id, series, external: BTreeMap::new() };
         let names = [
             "group_bot".to_owned(),
             "user_bot".to_owned(),
@@ -67,9 +62,7 @@ impl<'a> Records<'a> {
             ["name", "in", ["group_user", "group_system"]],
         ]);
         let fields = ["module", "name", "model", "res_id"];
-        let rows = records
-            .search("the external ids", "ir.model.data", domain, &fields)
-            .await?;
+        let rows = records.search("the external ids", "ir.model.data", domain, &fields).await?;
         for row in rows {
             let key = format!("{}.{}", text(&row, "module"), text(&row, "name"));
             let external = External {
@@ -90,10 +83,7 @@ impl<'a> Records<'a> {
         domain: Value,
         fields: &[&str],
     ) -> Result<Vec<Row>, SetupError> {
-        let args = Args::none()
-            .with("domain", domain)
-            .with("fields", fields)
-            .with("order", "id");
+        let args = Args::none().with("domain", domain).with("fields", fields).with("order", "id");
         self.rows(step, model, args).await
     }
 
@@ -139,9 +129,8 @@ impl<'a> Records<'a> {
         model: &str,
         values: Value,
     ) -> Result<i64, SetupError> {
-        let args = Args::none()
-            .with("vals_list", json!([values]))
-            .context("no_reset_password", true);
+        let args =
+            Args::none().with("vals_list", json!([values])).context("no_reset_password", true);
         let result = self.call(step, model, "create", args).await?;
         result[0].as_i64().ok_or_else(|| shape(step))
     }
@@ -212,11 +201,7 @@ impl<'a> Records<'a> {
             });
             self.create(step, "ir.model.data", values).await?
         };
-        let external = External {
-            row,
-            model: model.to_owned(),
-            record,
-        };
+        let external = External { row, model: model.to_owned(), record };
         self.external.insert(key, external);
         Ok(())
     }
@@ -225,9 +210,7 @@ impl<'a> Records<'a> {
     pub(super) fn base_group(&self, name: &str) -> Result<i64, SetupError> {
         let external = self.external.get(&format!("base.{name}"));
         external.map(|group| group.record).ok_or_else(|| {
-            SetupError::Refused(format!(
-                "Odoo has no group base.{name}: is the database whole?"
-            ))
+            SetupError::Refused(format!("Odoo has no group base.{name}: is the database whole?"))
         })
     }
 
@@ -244,11 +227,7 @@ impl<'a> Records<'a> {
 
     /// The field of users and actions that holds their groups (`odoo-api-2.md` 1.1).
     pub(super) fn groups_field(&self) -> &'static str {
-        if self.series >= 19 {
-            "group_ids"
-        } else {
-            "groups_id"
-        }
+        if self.series >= 19 { "group_ids" } else { "groups_id" }
     }
 
     /// The field of groups that holds their users.
@@ -261,9 +240,7 @@ impl<'a> Records<'a> {
 fn shape(step: &'static str) -> SetupError {
     SetupError::Call {
         step,
-        source: RpcError::Misconfigured {
-            detail: "Odoo's answer does not read".to_owned(),
-        },
+        source: RpcError::Misconfigured { detail: "Odoo's answer does not read".to_owned() },
     }
 }
 
@@ -290,10 +267,7 @@ pub(super) fn link(row: &Row, field: &str) -> Option<i64> {
 /// The ids in a x2many field.
 pub(super) fn links(row: &Row, field: &str) -> Vec<i64> {
     let ids = row.get(field).and_then(Value::as_array);
-    ids.into_iter()
-        .flatten()
-        .filter_map(Value::as_i64)
-        .collect()
+    ids.into_iter().flatten().filter_map(Value::as_i64).collect()
 }
 
 #[cfg(test)]

@@ -37,36 +37,23 @@ pub struct SetupReport {
 
 impl SetupReport {
     pub(super) fn new(series: u64, company: &str) -> Self {
-        Self {
-            series,
-            company: company.to_owned(),
-            lines: Vec::new(),
-        }
+        Self { series, company: company.to_owned(), lines: Vec::new() }
     }
 
     pub(super) fn line(&mut self, object: impl Into<String>, change: Change) {
-        self.lines.push(ReportLine {
-            object: object.into(),
-            change,
-        });
+        self.lines.push(ReportLine { object: object.into(), change });
     }
 
     /// Whether the run changed nothing.
     pub fn is_unchanged(&self) -> bool {
-        self.lines
-            .iter()
-            .all(|line| line.change == Change::Unchanged)
+        self.lines.iter().all(|line| line.change == Change::Unchanged)
     }
 }
 
 impl Change {
     /// [`Self::Unchanged`] if nothing was repaired, else [`Self::Fixed`] with all of it.
     pub(super) fn fixed(repairs: &[String]) -> Self {
-        if repairs.is_empty() {
-            Self::Unchanged
-        } else {
-            Self::Fixed(repairs.join(", "))
-        }
+        if repairs.is_empty() { Self::Unchanged } else { Self::Fixed(repairs.join(", ")) }
     }
 }
 

@@ -22,10 +22,8 @@ pub(super) async fn ensure_actions(
     let of_model = records.model_id("the server actions", actions::MODEL).await?;
     for action in [actions::OBSERVE, actions::BOOK] {
         let change = ensure_action(records, &action, of_model, group).await?;
-        report.line(
-            format!("server action {} (version {})", action.name, actions::VERSION),
-            change,
-        );
+        report
+            .line(format!("server action {} (version {})", action.name, actions::VERSION), change);
     }
     Ok(())
 }

@@ -58,6 +58,8 @@ async fn set_up(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
                 set_config('idle_in_transaction_session_timeout', '20s', false),
                 -- Every statement sees what was committed before it: the locks rely on it.
                 set_config('default_transaction_isolation', 'read committed', false),
+                -- A plan made while the table was small must not outlive that.
+                set_config('plan_cache_mode', 'force_custom_plan', false),
                 -- Start-up refused it; it may have been switched since.
                 set_config('synchronous_commit',
                            case current_setting('synchronous_commit')

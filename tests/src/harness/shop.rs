@@ -1,0 +1,188 @@
+//! The shop of an end-to-end test: orders and invoices in the simulated Odoo, buyers who pay
+//! at the simulated Ventipay, and what Odoo holds in the end.
+//!
+//! Not here: the simulators themselves ([`crate::odoo`], [`crate::ventipay`]).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use concilia_shared::money::{Currency, Money};
+use serde_json::{Value, json};
+
+use super::config::DATABASE;
+use super::http::MARKER;
+use super::system::System;
+use crate::odoo::faults::{Hold, Kind, Operation};
+use crate::odoo::fixtures::NewOrder;
+use crate::odoo::world::Tx;
+use crate::odoo::{Login, SimOdoo, SimOdooOptions};
+use crate::ventipay::Pay;
+
+pub use crate::odoo::Series;
+pub use crate::odoo::faults::{Kind as Fault, Point};
+
+/// The administrator `odoo setup` runs as, and its password, which is an API key too.
+const ADMIN: (&str, &str) = ("admin", "administrators-password-0815");
+
+/// A company's Odoo.
+#[derive(Debug)]
+pub struct Shop {
+    /// The simulator.
+    pub odoo: SimOdoo,
+}
+
+/// An order, as the connector wrote it.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// Its id in Odoo.
+    pub id: i64,
+    /// Its name in Odoo.
+    pub name: String,
+    /// The value a payment is matched by.
+    pub key: String,
+}
+
+/// A payment at Ventipay that nobody was told of yet.
+#[derive(Debug, Clone)]
+pub struct Payment {
+    /// The checkout.
+    pub checkout: String,
+    /// The id of `checkout.paid`.
+    pub event: String,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+impl Shop {
+    pub(super) async fn start(series: Series) -> anyhow::Result<Self> {
+        let (login, password) = (ADMIN.0.to_owned(), ADMIN.1.to_owned());
+        let admin = Login { login, api_key: Some(password.clone()), password };
+        let database = DATABASE.to_owned();
+        let options = SimOdooOptions { admin, database, ..SimOdooOptions::new(series) };
+        let odoo = SimOdoo::start(options).await.context("starting the simulated Odoo")?;
+        Ok(Self { odoo })
+    }
+
+    /// Its address.
+    pub fn url(&self) -> String {
+        self.odoo.url()
+    }
+
+    /// The administrator's login and password.
+    pub fn admin(&self) -> (&'static str, &'static str) {
+        ADMIN
+    }
+
+    /// A confirmed order of so many pesos that holds `key` in a field.
+    pub fn order(&self, total: i64, field: &str, key: &str) -> Order {
+        let mut new = NewOrder::pesos(total, "");
+        new.reference = None;
+        match field {
+            "name" => new.name = Some(key.to_owned()),
+            "client_order_ref" => new.reference = Some(key.to_owned()),
+            other => drop(new.fields.insert(other.to_owned(), key.to_owned())),
+        }
+        let made = self.odoo.add_order(&new);
+        Order { id: made.id, name: made.name, key: key.to_owned() }
+    }
+
+    /// Invoices an order in full and posts the invoice.
+    pub fn invoice(&self, order: &Order) -> i64 {
+        self.odoo.invoice(order.id)
+    }
+
+    /// `payment_state` of an invoice.
+    pub fn payment_state(&self, invoice: i64) -> String {
+        let state =
+            |tx: &Tx<'_>| Some(tx.get("account.move", invoice)?.text("payment_state").to_owned());
+        self.odoo.look(state).expect("the invoice is there")
+    }
+
+    /// Every payment by its checkout, with its amount. Panics if one stands there twice, if one
+    /// is nobody's, or if transaction, external id and payment do not go together.
+    pub fn booked(&self) -> BTreeMap<String, Money> {
+        let mut booked = BTreeMap::new();
+        for payment in self.odoo.payments() {
+            let checkout = payment.transaction.as_deref().unwrap_or_default();
+            assert!(checkout.starts_with("chk_"), "a payment of no checkout: {payment:?}");
+            let currency = Currency::parse(&payment.currency).expect("a known currency");
+            let amount = Money::from_decimal(&payment.amount, currency).expect("an amount");
+            let before = booked.insert(checkout.to_owned(), amount);
+            assert_eq!(before, None, "{checkout} stands in Odoo twice");
+        }
+        let paid: BTreeSet<String> = booked.keys().cloned().collect();
+        assert_eq!(self.odoo.look(done_transactions), paid, "transactions and payments differ");
+        assert_eq!(self.odoo.look(names), paid, "external ids and payments differ");
+        booked
+    }
+
+    /// How often Odoo was called so far, and how often of it to book.
+    pub fn calls(&self) -> (u64, u64) {
+        let calls = self.odoo.counters().calls;
+        (calls.values().sum(), calls.get("book").copied().unwrap_or(0))
+    }
+
+    /// The next so many bookings go wrong.
+    pub fn fail_bookings(&self, fault: Kind, times: u32) {
+        self.odoo.faults(Operation::Book, fault, times);
+    }
+
+    /// Every call goes wrong, until [`Shop::is_well_again`].
+    pub fn fail_everything(&self, fault: Kind) {
+        self.odoo.faults(Operation::Any, fault, u32::MAX);
+    }
+
+    /// Refuses connections, until [`Shop::is_well_again`].
+    pub fn goes_down(&self) {
+        self.odoo.go_down();
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn is_well_again(&self) {
+        self.odoo.clear_faults();
+        self.odoo.go_up();
+    }
+
+    /// Holds the next booking at a point.
+    pub fn hold_booking(&self, name: &str, point: Point) -> Arc<Hold> {
+        self.odoo.hold(Operation::Book, point, name)
+    }
+
+    /// Holds the answer to the next look.
+    pub fn hold_observation(&self, name: &str) -> Arc<Hold> {
+        self.odoo.hold(Operation::Observe, Point::After, name)
+    }
+}
+
+fn done_transactions(tx: &Tx<'_>) -> BTreeSet<String> {
+    let done = tx.rows("payment.transaction").filter(|(_, row)| row.text("state") == "done");
+    done.map(|(_, row)| row.text("reference").to_owned()).collect()
+}
+
+fn names(tx: &Tx<'_>) -> BTreeSet<String> {
+    let ours = tx.rows("ir.model.data").filter(|(_, row)| row.text("module") == "concilia");
+    let names = ours.map(|(_, row)| row.text("name").to_owned());
+    names.filter(|name| name.starts_with("chk_")).collect()
+}
+
+impl System {
+    /// Somebody pays so many pesos for the order of this key. No webhook is sent.
+    pub fn pay(&self, amount: i64, key: &str) -> Payment {
+        self.pay_with(amount, "external_id", json!(key))
+    }
+
+    /// The same, with the key in another field of the checkout.
+    pub fn pay_with(&self, amount: i64, field: &str, value: Value) -> Payment {
+        let mut metadata = json!({"note": MARKER});
+        let mut pay = Pay::clp(amount).untold();
+        if let ("metadata", Some(given)) = (field, value.as_object()) {
+            metadata.as_object_mut().expect("an object").extend(given.clone());
+        } else {
+            pay = pay.with(field, value);
+        }
+        let paid = self.ventipay.pay(&pay.with("metadata", metadata)).expect("it can be paid");
+        let body = self.ventipay.body(&paid.event).expect("there is such an event");
+        Payment { checkout: paid.checkout, event: paid.event, body }
+    }
+}
