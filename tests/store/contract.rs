@@ -152,10 +152,12 @@ pub(crate) async fn raw_bytes_and_odd_text_come_back_as_they_were(home: &Home) {
     ];
     let longest = vec![b'x'; BODY_BYTES_MAX];
     let bodies: [&[u8]; 4] = [b"", b"\x00", b"{\"a\":\"\\u0000\"}\xff\xfe", &longest];
-    let arrivals: Vec<_> = (1..)
+    let mut arrivals: Vec<_> = (1..)
         .zip(bodies)
         .map(|(n, body)| arrival_with_body("main", &format!("evt_{n}"), "a", n, body))
         .collect();
+    arrivals[0].webhook.signature.push(char::from(0));
+    arrivals[0].webhook.traceparent = Some("\u{0}".to_owned());
     store.admit(&arrivals, at(0)).await.unwrap();
     for arrival in &arrivals {
         let kept = store.payload(&account("main"), &arrival.told.event_id).await;
@@ -225,6 +227,21 @@ pub(crate) async fn erased_bytes_leave_the_chain_whole_and_do_not_come_back(home
     let again = store.admit(std::slice::from_ref(&sent), at(1)).await.unwrap();
     assert_eq!(again, [Admission::Duplicate]);
     assert_eq!(erased().await.unwrap(), None);
+}
+
+pub(crate) async fn bytes_that_were_exchanged_are_not_taken_for_the_body(home: &Home) {
+    let store = home.open().await;
+    let sent = arrival("evt_1", "a", 1);
+    store.admit(std::slice::from_ref(&sent), at(0)).await.unwrap();
+    let exchange = if home.is_sqlite() {
+        "drop trigger payloads_refuse_update; update payloads set bytes = x'00'"
+    } else {
+        "alter table payloads disable trigger never_exchanged;
+         update payloads set bytes = 'x'::bytea"
+    };
+    home.sql(exchange).await.unwrap();
+    let error = store.payload(&sent.webhook.account, &sent.told.event_id).await.unwrap_err();
+    assert!(error.to_string().contains("payloads.bytes of main/evt_1"), "{error}");
 }
 
 pub(crate) async fn a_changed_event_is_found_by_its_chain(home: &Home) {

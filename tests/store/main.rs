@@ -54,6 +54,7 @@ hold! {
     contract::raw_bytes_and_odd_text_come_back_as_they_were,
     contract::the_log_refuses_update_and_delete,
     contract::erased_bytes_leave_the_chain_whole_and_do_not_come_back,
+    contract::bytes_that_were_exchanged_are_not_taken_for_the_body,
     contract::a_changed_event_is_found_by_its_chain,
     contract::an_event_that_does_not_read_is_named,
     contract::a_follower_sees_everything_once_in_order,

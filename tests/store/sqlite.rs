@@ -30,7 +30,9 @@ async fn a_file_that_is_no_database_is_refused_and_left_alone() {
 async fn a_folder_that_is_missing_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/none/such.db", folder.path().display());
-    assert!(store::open(&config_of(&url)).await.is_err());
+    let error = store::open(&config_of(&url)).await.err().unwrap();
+    assert!(matches!(error, StoreError::Refused(_)), "{error}");
+    assert!(error.to_string().contains("none/such.db"), "{error}");
 }
 
 #[tokio::test]

@@ -66,3 +66,21 @@ pub fn load(
 pub fn show(config: &Config) -> Result<String, toml::ser::Error> {
     toml::to_string_pretty(config)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_example_is_a_key_we_know_commented_or_not() {
+        let lines = include_str!("../../../.env.example").lines();
+        let variables: Vec<(String, String)> = lines
+            .filter_map(|line| line.trim_start_matches('#').split_once('='))
+            .filter(|(name, _)| name.starts_with(ENV_PREFIX))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        assert!(variables.len() > 10, "the example was not read");
+        let config = load("", variables).unwrap();
+        assert!(config.accounts.values().all(|account| account.book_from.is_some()));
+    }
+}

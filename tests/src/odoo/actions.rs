@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use super::errors::{Outcome, RUN_AGAIN, Raise, UNIQUE_VIOLATION, names};
-use super::faults::Step;
+use super::faults::{FailingStep, Step};
 use super::fields::Kind;
 use super::models::{accounting, payment, sale};
 use super::orm::{self, Paging};
@@ -206,13 +206,12 @@ fn invoice_row(tx: &Tx<'_>, id: Id) -> Json {
         payment.is_some_and(|row| ["posted", "in_process", "paid"].contains(&row.text("state")))
     };
     let payments = accounting::payments_of_invoice(tx, id).iter().filter(|one| live(one)).count();
-    let others = usize::try_from(row.int("sim_other_payments")).unwrap_or(0);
     json!({
         "id": id, "name": text_or_false(if name == "/" { "" } else { name }),
         "type": row.text("move_type"), "state": row.text("state"), "payment_state": row.text("payment_state"),
         "company_id": row.reference("company_id"), "currency": currency,
         "total": row.amount("amount_total").text(places),
-        "residual": row.amount("amount_residual").text(places), "payments": payments + others,
+        "residual": row.amount("amount_residual").text(places), "payments": payments,
     })
 }
 
@@ -361,9 +360,13 @@ fn result(name: &str, status: &str, why: &str, detail: &str, booking: Json) -> J
 
 fn book(tx: &mut Tx<'_>, code: &str) -> Outcome<Json> {
     let request = read_request(tx)?;
-    let mut answers = Vec::new();
-    for item in &request.items {
-        answers.push(book_isolated(tx, &request, item)?);
+    // Worked in the order of the orders' ids, answered in the order asked.
+    let order_of = |item: &Json| item.pointer("/order/id").and_then(Json::as_i64).unwrap_or(0);
+    let mut work: Vec<usize> = (0..request.items.len()).collect();
+    work.sort_by_key(|place| order_of(&request.items[*place]));
+    let mut answers = vec![Json::Null; work.len()];
+    for place in work {
+        answers[place] = book_isolated(tx, &request, &request.items[place])?;
     }
     Ok(json!({
         "protocol": 1, "action": "book", "version": version(code),
@@ -543,15 +546,9 @@ fn invoices_fence(
 /// Enters the payment: what `enter` of `book.py` does after its mutex.
 fn enter(tx: &mut Tx<'_>, request: &Request, item: &Json, order_id: Id) -> Outcome<Id> {
     let name = need(item, "name")?.as_str().unwrap_or_default().to_owned();
-    let order = tx.record("sale.order", order_id)?;
-    let confirm = item.get("confirm") == Some(&json!(true));
-    if confirm && matches!(order.text("state"), "draft" | "sent") {
-        fail_if_asked(tx, Step::Confirm, None)?;
-        sale::action_confirm(tx, &[order_id])?;
-    }
-    fail_if_asked(tx, Step::Create, Some(&name))?;
-    let transaction = create_transaction(tx, request, item, &order, order_id)?;
-    fail_if_asked(tx, Step::Name, Some(&name))?;
+    confirm(tx, item, order_id)?;
+    let transaction = create_transaction(tx, request, item, order_id)?;
+    step(tx, Step::Name, Some(&name))?;
     let external_id = Record::default()
         .with("module", "concilia")
         .with("name", name.as_str())
@@ -559,24 +556,55 @@ fn enter(tx: &mut Tx<'_>, request: &Request, item: &Json, order_id: Id) -> Outco
         .with("res_id", Value::Int(transaction))
         .with("noupdate", true);
     tx.insert("ir.model.data", external_id)?;
-    fail_if_asked(tx, Step::PostProcess, Some(&name))?;
-    let date = need(item, "date")?.as_str().map(str::to_owned);
-    payment::post_process(tx, transaction, date.as_deref())?;
-    fail_if_asked(tx, Step::Link, Some(&name))?;
+    if step(tx, Step::PostProcess, Some(&name))?.is_none() {
+        let date = need(item, "date")?.as_str();
+        payment::post_process(tx, transaction, date)?;
+    }
+    step(tx, Step::Link, Some(&name))?;
     // Linked only now: post-processing a transaction that has an order writes to the customer.
     tx.update("payment.transaction", transaction, |row| row.set("sale_order_ids", vec![order_id]))?;
+    check_entered(tx, item, transaction)?;
     Ok(transaction)
 }
 
-fn create_transaction(
-    tx: &mut Tx<'_>,
-    request: &Request,
-    item: &Json,
-    order: &Record,
-    order_id: Id,
-) -> Outcome<Id> {
+fn confirm(tx: &mut Tx<'_>, item: &Json, order_id: Id) -> Outcome<()> {
+    let order = tx.record("sale.order", order_id)?;
+    let wanted = item.get("confirm") == Some(&json!(true));
+    if !wanted || !matches!(order.text("state"), "draft" | "sent") {
+        return Ok(());
+    }
+    if step(tx, Step::Confirm, None)?.is_some() {
+        let text = format!("The quotation {} was not confirmed.", order.text("name"));
+        return Err(Raise::user(text));
+    }
+    sale::action_confirm(tx, &[order_id]).map(|_| ())
+}
+
+/// What stands in the books must be what was asked for.
+fn check_entered(tx: &Tx<'_>, item: &Json, transaction: Id) -> Outcome<()> {
     let name = need(item, "name")?.as_str().unwrap_or_default();
-    let amount = need(item, "amount")?.as_str().and_then(Amount::parse).unwrap_or_default();
+    let row = tx.record("payment.transaction", transaction)?;
+    let payment = row.reference("payment_id").and_then(|id| tx.get("account.payment", id));
+    let Some(payment) = payment.filter(|row| row.text("payment_type") == "inbound") else {
+        return Err(Raise::user(format!("Odoo made no entry for {name}.")));
+    };
+    let amount = need(item, "amount")?;
+    let stored = [&row, payment].map(|row| {
+        let (_, places) = currency_of(tx, row);
+        row.amount("amount").text(places)
+    });
+    if stored.iter().any(|text| amount != text.as_str()) {
+        return Err(Raise::user(format!("Odoo stored another amount for {name}.")));
+    }
+    Ok(())
+}
+
+fn create_transaction(tx: &mut Tx<'_>, request: &Request, item: &Json, order_id: Id) -> Outcome<Id> {
+    let name = need(item, "name")?.as_str().unwrap_or_default();
+    let wrong = step(tx, Step::Create, Some(name))?.and_then(|failing| failing.stores);
+    let amount = wrong.as_deref().or(need(item, "amount")?.as_str());
+    let amount = amount.and_then(Amount::parse).unwrap_or_default();
+    let order = tx.record("sale.order", order_id)?;
     let mut unpaid = posted_invoices(tx, order_id);
     unpaid.retain(|id| {
         let invoice = tx.get("account.move", *id);
@@ -604,13 +632,16 @@ fn create_transaction(
     tx.insert("payment.transaction", record)
 }
 
-/// Tests can have a step of booking fail.
-fn fail_if_asked(tx: &Tx<'_>, step: Step, item: Option<&str>) -> Outcome<()> {
+/// Tests can have a step of booking fail, or go wrong: then it is given back.
+fn step(tx: &Tx<'_>, at: Step, item: Option<&str>) -> Outcome<Option<FailingStep>> {
     let asked = tx.failing.iter().find(|failing| {
         let same = failing.item.is_none() || item.is_none() || failing.item.as_deref() == item;
-        failing.at == step && same
+        failing.at == at && same
     });
-    asked.map_or(Ok(()), |failing| Err(failing.raise()))
+    match asked.and_then(FailingStep::raise) {
+        Some(raise) => Err(raise),
+        None => Ok(asked.cloned()),
+    }
 }
 
 /// Somebody else (Mode A, another worker that never saw the order) books the same names and

@@ -14,7 +14,7 @@ use super::world::Tx;
 
 /// A domain that was read.
 #[derive(Debug, Clone)]
-pub enum Domain {
+pub(super) enum Domain {
     /// Everything.
     All,
     /// Both.
@@ -36,7 +36,7 @@ pub enum Domain {
 
 impl Domain {
     /// Reads a domain for a model.
-    pub fn read(tx: &Tx<'_>, model: &str, json: &Json) -> Outcome<Self> {
+    pub(super) fn read(tx: &Tx<'_>, model: &str, json: &Json) -> Outcome<Self> {
         let Json::Array(items) = json else {
             return Ok(Self::All);
         };
@@ -53,7 +53,7 @@ impl Domain {
     }
 
     /// Whether it speaks of a field, at its top or anywhere below.
-    pub fn names(&self, field: &str) -> bool {
+    pub(super) fn names(&self, field: &str) -> bool {
         match self {
             Self::All => false,
             Self::And(left, right) | Self::Or(left, right) => {
@@ -65,7 +65,7 @@ impl Domain {
     }
 
     /// Whether a record is in it.
-    pub fn holds(&self, tx: &Tx<'_>, model: &str, id: Id) -> bool {
+    pub(super) fn holds(&self, tx: &Tx<'_>, model: &str, id: Id) -> bool {
         match self {
             Self::All => true,
             Self::And(left, right) => left.holds(tx, model, id) && right.holds(tx, model, id),

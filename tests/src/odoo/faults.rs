@@ -59,24 +59,30 @@ pub struct FailingStep {
     /// Of which item only.
     #[serde(default)]
     pub item: Option<String>,
-    /// In what words.
-    pub message: String,
+    /// In what words. Without any, the step does not fail but goes wrong: confirming and
+    /// post-processing do nothing, creating stores another amount.
+    #[serde(default)]
+    pub message: Option<String>,
     /// A refusal of PostgreSQL with that code; else a `UserError`.
     #[serde(default)]
     pub pgcode: Option<String>,
+    /// The amount that is stored instead, when creating goes wrong.
+    #[serde(default)]
+    pub stores: Option<String>,
 }
 
 impl FailingStep {
-    /// What it fails with.
-    pub fn raise(&self) -> Raise {
-        match &self.pgcode {
+    /// What it fails with; nothing when it only goes wrong.
+    pub fn raise(&self) -> Option<Raise> {
+        let message = self.message.clone()?;
+        Some(match &self.pgcode {
             Some(code) => Raise::Postgres(PostgresError {
                 code: code.clone(),
-                message: self.message.clone(),
+                message,
                 sentence: None,
             }),
-            None => Raise::user(self.message.as_str()),
-        }
+            None => Raise::user(message),
+        })
     }
 }
 

@@ -190,3 +190,23 @@ impl Event {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What version 1 wrote, it must read for ever, and write again letter by letter: the hash
+    /// chain is made of these letters.
+    #[test]
+    fn every_event_ever_written_still_reads_and_writes_the_same() {
+        let lines: Vec<&str> = include_str!("events_v1.jsonl").lines().collect();
+        for line in &lines {
+            let event: Event = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert_eq!(serde_json::to_string(&event).unwrap(), *line);
+            assert!(line.contains(&format!("\"kind\":\"{}\"", event.kind())), "{line}");
+        }
+        let kinds: std::collections::BTreeSet<&str> =
+            lines.iter().filter_map(|line| line.split('"').nth(3)).collect();
+        assert_eq!(kinds.len(), 7, "a kind is missing: {kinds:?}");
+    }
+}

@@ -3,6 +3,7 @@
 //! The texts are `worker/actions/*.py`; their contract is the README there. Not here: putting
 //! them into Odoo ([`super::setup`]) and running them ([`super::client`]).
 
+use concilia_shared::signature::encode_hex;
 use sha2::{Digest, Sha256};
 
 /// A server action of ours.
@@ -56,8 +57,7 @@ impl Action {
     /// SHA-256 of [`Self::text`], lower-case hex: what the action *observe* tells of the texts
     /// that Odoo holds.
     pub fn sha256(&self) -> String {
-        let digest = Sha256::digest(self.text().as_bytes());
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        encode_hex(&Sha256::digest(self.text().as_bytes()))
     }
 }
 

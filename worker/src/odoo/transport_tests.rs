@@ -14,6 +14,9 @@ use tokio::net::TcpListener;
 
 use super::*;
 
+/// Status, headers, body.
+type Canned = (u16, Vec<(&'static str, &'static str)>, Vec<u8>);
+
 /// What the served Odoo does; its calls are counted by path.
 #[derive(Default)]
 struct Served {
@@ -24,8 +27,8 @@ struct Served {
     no_jsonrpc: bool,
     /// What `common.authenticate` answers.
     uid: Value,
-    /// How `execute_kw` and `/json/2` calls are answered: status, headers, body.
-    answer: Option<(u16, Vec<(&'static str, &'static str)>, Vec<u8>)>,
+    /// How `execute_kw` and `/json/2` calls are answered; else with what they carried.
+    answer: Option<Canned>,
     authenticated: AtomicUsize,
     versions: AtomicUsize,
 }

@@ -169,11 +169,14 @@ fn booking() -> Book {
     }
 }
 
-/// What comes of an item that was answered so.
-fn outcome(status: &str, why: Value, detail: Value, row: Value) -> Result<BookOutcome, NotReady> {
-    let item =
-        json!({"name": "chk_1", "status": status, "why": why, "detail": detail, "booking": row});
-    let answer = json!({"protocol": 1, "action": "book", "version": actions::VERSION, "database": "uuid-1", "items": [item]});
+/// What comes of an item that was answered so; what is not given is `false`.
+fn outcome(given: &Value) -> Result<BookOutcome, NotReady> {
+    let mut item = json!({"name": "chk_1", "why": false, "detail": false, "booking": false});
+    for (key, value) in given.as_object().unwrap() {
+        item[key] = value.clone();
+    }
+    let answer = json!({"protocol": 1, "action": "book", "version": actions::VERSION, "database": "uuid-1",
+                        "items": [item]});
     let mut told = read_book(enveloped(&answer), &[booking()])?;
     Ok(told.items.remove(0))
 }
@@ -191,29 +194,34 @@ fn the_order_to_book_is_the_documented_one() {
 
 #[test]
 fn each_status_becomes_its_outcome() {
-    let no = || json!(false);
-    let stands = outcome("booked", no(), no(), booked()).unwrap();
+    let stands = outcome(&json!({"status": "booked", "booking": booked()})).unwrap();
     let BookOutcome::Booked(booking) = stands else { panic!("{stands:?}") };
     assert_eq!(booking.invoices[0].name, "FAC 000001");
-    assert_eq!(outcome("already", no(), no(), booked()), Ok(BookOutcome::Already(booking)));
-    assert_eq!(
-        outcome("changed", json!("order_total"), no(), no()),
-        Ok(BookOutcome::Changed { what: "order_total".to_owned() })
-    );
-    assert_eq!(outcome("again", json!("race"), no(), no()), Ok(BookOutcome::Again));
-    assert_eq!(
-        outcome("refused", json!("above_document"), no(), no()),
-        Ok(BookOutcome::Refused { why: "above_document".to_owned(), detail: String::new() })
-    );
-    assert_eq!(
-        outcome("failed", json!("odoo"), json!("No journal."), no()),
-        Ok(BookOutcome::Refused { why: "odoo".to_owned(), detail: "No journal.".to_owned() })
-    );
+    let refused = |why: &str, detail: &str| BookOutcome::Refused {
+        why: why.to_owned(),
+        detail: detail.to_owned(),
+    };
+    let table = [
+        (json!({"status": "already", "booking": booked()}), BookOutcome::Already(booking)),
+        (
+            json!({"status": "changed", "why": "order_total"}),
+            BookOutcome::Changed { what: "order_total".to_owned() },
+        ),
+        (json!({"status": "again", "why": "race"}), BookOutcome::Again),
+        (json!({"status": "refused", "why": "above_document"}), refused("above_document", "")),
+        (
+            json!({"status": "failed", "why": "odoo", "detail": "No journal."}),
+            refused("odoo", "No journal."),
+        ),
+    ];
+    for (given, expected) in table {
+        assert_eq!(outcome(&given), Ok(expected), "{given}");
+    }
 }
 
 #[test]
 fn a_fence_of_the_account_is_no_verdict_on_the_payment() {
-    let refused = |why: &str| outcome("refused", json!(why), json!(false), json!(false));
+    let refused = |why: &str| outcome(&json!({"status": "refused", "why": why}));
     assert_eq!(refused("no_provider"), Err(NotReady::NoProvider));
     assert_eq!(refused("not_ready"), Err(NotReady::NoProvider));
     assert_eq!(refused("provider_disabled"), Err(NotReady::ProviderDisabled));
@@ -221,9 +229,9 @@ fn a_fence_of_the_account_is_no_verdict_on_the_payment() {
 
 #[test]
 fn a_status_nobody_documented_is_not_guessed_at() {
-    let no = || json!(false);
-    assert_eq!(outcome("done", no(), no(), booked()), Err(NotReady::ActionMissing));
-    assert_eq!(outcome("booked", no(), no(), no()), Err(NotReady::ActionMissing));
+    for given in [json!({"status": "done", "booking": booked()}), json!({"status": "booked"})] {
+        assert_eq!(outcome(&given), Err(NotReady::ActionMissing), "{given}");
+    }
     let other = json!({"protocol": 1, "action": "book", "version": actions::VERSION, "database": "u", "items": []});
     assert_eq!(read_book(enveloped(&other), &[booking()]), Err(NotReady::ActionMissing));
 }
@@ -232,9 +240,7 @@ fn a_status_nobody_documented_is_not_guessed_at() {
 fn a_document_without_a_name_has_odoo_s_sign_for_it() {
     let mut row = booked();
     row["invoices"][0]["name"] = json!(false);
-    let BookOutcome::Booked(booking) = outcome("booked", json!(false), json!(false), row).unwrap()
-    else {
-        panic!()
-    };
+    let outcome = outcome(&json!({"status": "booked", "booking": row})).unwrap();
+    let BookOutcome::Booked(booking) = outcome else { panic!("{outcome:?}") };
     assert_eq!(booking.invoices[0].name, "/");
 }

@@ -1,5 +1,6 @@
 //! The sentences in English. [`super::es`] says the same in Spanish, in the same order.
 
+use super::amount;
 use crate::domain::reason::{
     IgnoreReason, NotReady, ParkReason, PendingReason, Problem, RecordReason,
 };
@@ -77,7 +78,7 @@ fn parked(reason: &ParkReason) -> String {
             format!("The signed body does not read ({}). Look at it in Ventipay's dashboard.", self::problem(problem))
         }
         ParkReason::AmountMismatch { paid, expected, document } => {
-            format!("Paid {paid}, but {document} asks for {expected}. Correct the document or refund the difference.")
+            format!("Paid {paid}, but {document} asks for {}. Correct the document or refund the difference.", amount(expected, *paid))
         }
         ParkReason::CurrencyMismatch { paid, expected, document } => {
             format!("Paid {paid}, but {document} is in {expected}. Book it by hand or correct the document.")

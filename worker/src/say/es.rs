@@ -1,5 +1,6 @@
 //! The sentences in Spanish of Chile. [`super::en`] says the same in English, in the same order.
 
+use super::amount;
 use crate::domain::reason::{
     IgnoreReason, NotReady, ParkReason, PendingReason, Problem, RecordReason,
 };
@@ -77,7 +78,7 @@ fn parked(reason: &ParkReason) -> String {
             format!("El cuerpo firmado no se puede leer ({}). Revíselo en el panel de Ventipay.", self::problem(problem))
         }
         ParkReason::AmountMismatch { paid, expected, document } => {
-            format!("Se pagó {paid}, pero {document} pide {expected}. Corrija el documento o devuelva la diferencia.")
+            format!("Se pagó {paid}, pero {document} pide {}. Corrija el documento o devuelva la diferencia.", amount(expected, *paid))
         }
         ParkReason::CurrencyMismatch { paid, expected, document } => {
             format!("Se pagó {paid}, pero {document} está en {expected}. Contabilícelo a mano o corrija el documento.")

@@ -2,8 +2,11 @@
 //!
 //! Not here: SQL ([`super::postgres`], [`super::sqlite`]) and hashes ([`super::chain`]).
 
+use std::borrow::Cow;
+
 use concilia_shared::id::StreamId;
 use concilia_shared::signature::encode_hex;
+use concilia_shared::webhook;
 use jiff::Timestamp;
 
 use super::chain::{Digest, Head, Link};
@@ -133,6 +136,25 @@ pub(super) fn head(stream: &str, sequence: i64, hash: &[u8]) -> Result<Head, Sto
     let hash = Digest::try_from(hash)
         .map_err(|_| StoreError::Corrupt(format!("events.hash of {stream}#{sequence}: no hash")))?;
     Ok(Head { sequence, hash })
+}
+
+/// A body as it was kept, if it still is what was hashed.
+pub(super) fn body(place: &str, body_hash: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+    if webhook::body_hash(&bytes) == body_hash {
+        Ok(bytes)
+    } else {
+        Err(StoreError::Corrupt(format!("payloads.bytes of {place}: not the body that was hashed")))
+    }
+}
+
+/// A header as a text column takes it. PostgreSQL refuses NUL, which no genuine header holds;
+/// one message of a stranger's must not hold up its batch for ever.
+pub(super) fn header(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') {
+        Cow::Owned(text.replace('\0', "\u{fffd}"))
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// A broker sequence as a column holds it.

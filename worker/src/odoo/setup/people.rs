@@ -131,8 +131,9 @@ pub(super) async fn close_group(
 
 /// 192 bits that nobody learns: the bot logs in with an API key.
 fn random_password() -> String {
-    let bytes: [u8; 24] = rand::rng().random();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut random = rand::rng();
+    let (high, low): (u64, u128) = (random.random(), random.random());
+    format!("{high:016x}{low:032x}")
 }
 
 #[cfg(test)]

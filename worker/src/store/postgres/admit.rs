@@ -207,10 +207,10 @@ async fn keep_payloads(
     .bind(webhooks().map(|it| it.account.as_str()).collect::<Vec<_>>())
     .bind(told().map(|it| it.event_id.as_str()).collect::<Vec<_>>())
     .bind(told().map(|it| it.body_hash.as_str()).collect::<Vec<_>>())
-    .bind(webhooks().map(|it| it.signature.as_str()).collect::<Vec<_>>())
+    .bind(webhooks().map(|it| row::header(&it.signature)).collect::<Vec<_>>())
     .bind(webhooks().map(|it| it.late_s).collect::<Vec<_>>())
     .bind(webhooks().map(|it| Moment::from(it.received_at)).collect::<Vec<_>>())
-    .bind(webhooks().map(|it| it.traceparent.as_deref()).collect::<Vec<_>>())
+    .bind(webhooks().map(|it| it.traceparent.as_deref().map(row::header)).collect::<Vec<_>>())
     .bind(webhooks().map(|it| it.body.as_slice()).collect::<Vec<_>>())
     .execute(connection)
     .await?;

@@ -4,7 +4,7 @@
 //! conflicts, the stream's row in `work`, events, positions; many rows of a table in byte
 //! order of their key. A stream grows only under its row in `work`.
 //!
-//! In reading order: [`open`] (set-up and refusals), [`admit`], [`work`], [`positions`].
+//! In reading order: `open` (set-up and refusals), `admit`, `work`, `positions`.
 
 mod admit;
 mod open;
@@ -68,15 +68,15 @@ impl PostgresStore {
         account: &AccountName,
         event: &EventId,
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        let bytes = sqlx::query_scalar(
-            "select bytes from webhooks join payloads using (account, event_id, body_hash)
+        let kept: Option<(String, Vec<u8>)> = sqlx::query_as(
+            "select body_hash, bytes from webhooks join payloads using (account, event_id, body_hash)
              where account = $1 and event_id = $2",
         )
         .bind(account.as_str())
         .bind(event.as_str())
         .fetch_optional(&self.pool)
         .await?;
-        Ok(bytes)
+        kept.map(|(hash, bytes)| row::body(&format!("{account}/{event}"), &hash, bytes)).transpose()
     }
 }
 

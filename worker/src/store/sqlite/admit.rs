@@ -160,10 +160,10 @@ async fn keep_payload(
     .bind(webhook.account.as_str())
     .bind(fact.arrival.told.event_id.as_str())
     .bind(&fact.arrival.told.body_hash)
-    .bind(&webhook.signature)
+    .bind(row::header(&webhook.signature))
     .bind(webhook.late_s)
     .bind(Moment::from(webhook.received_at))
-    .bind(&webhook.traceparent)
+    .bind(webhook.traceparent.as_deref().map(row::header))
     .bind(&webhook.body)
     .execute(connection)
     .await?;

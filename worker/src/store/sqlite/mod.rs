@@ -4,7 +4,7 @@
 //! write lock first (`begin immediate`), but the two wait for each other. Within a process
 //! one connection writes; a few others read, undisturbed by it (write-ahead log).
 //!
-//! In reading order: [`open`] (set-up and refusals), [`admit`], [`work`], [`positions`].
+//! In reading order: `open` (set-up and refusals), `admit`, `work`, `positions`.
 //! What each table means stands in PostgreSQL's migration.
 
 mod admit;
@@ -70,15 +70,15 @@ impl SqliteStore {
         account: &AccountName,
         event: &EventId,
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        let bytes = sqlx::query_scalar(
-            "select bytes from webhooks join payloads using (account, event_id, body_hash)
+        let kept: Option<(String, Vec<u8>)> = sqlx::query_as(
+            "select body_hash, bytes from webhooks join payloads using (account, event_id, body_hash)
              where account = $1 and event_id = $2",
         )
         .bind(account.as_str())
         .bind(event.as_str())
         .fetch_optional(&self.readers)
         .await?;
-        Ok(bytes)
+        kept.map(|(hash, bytes)| row::body(&format!("{account}/{event}"), &hash, bytes)).transpose()
     }
 }
 

@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use concilia_shared::config;
+use sqlx::error::DatabaseError;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -43,7 +44,9 @@ impl SqliteStore {
             // After a burst the write-ahead log does not keep its size for ever.
             .pragma("journal_size_limit", "67108864");
         bounded(async {
-            let mut connection = SqliteConnection::connect_with(&options).await?;
+            let mut connection = SqliteConnection::connect_with(&options)
+                .await
+                .map_err(|error| not_opened(error, &options))?;
             refuse_unsafe(&mut connection).await?;
             migrate(&mut connection).await?;
             connection.close().await?;
@@ -58,6 +61,21 @@ impl SqliteStore {
             writer: pool(1).connect_lazy_with(options.clone()),
             readers: pool(readers).connect_lazy_with(options.pragma("query_only", "on")),
         })
+    }
+}
+
+/// A file that cannot be opened at start is a mistake to set right, not weather.
+fn not_opened(error: sqlx::Error, options: &SqliteConnectOptions) -> StoreError {
+    /// `SQLITE_CANTOPEN` and `SQLITE_READONLY`.
+    const NO_WAY_IN: [&str; 2] = ["14", "8"];
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    if code.is_some_and(|code| NO_WAY_IN.contains(&code.as_ref())) {
+        StoreError::Refused(format!(
+            "SQLite cannot open {}: the folder must exist, and the worker must be allowed to write in it.",
+            options.get_filename().display()
+        ))
+    } else {
+        error.into()
     }
 }
 
