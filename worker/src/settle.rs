@@ -2,7 +2,7 @@
 //! a retry and a person's command.
 //!
 //! [`settle`] is the whole story: replay, take what is open, attend to it, append what came of
-//! it, until nothing is open. [`attend`] is one event's: plan, observe, decide, perform,
+//! it, until nothing is open. `attend` is one event's: plan, observe, decide, perform,
 //! conclude. No transaction is open while Odoo or Ventipay is asked; a claim is a lease, and
 //! whoever loses the append starts over. Whatever crashes in between, the booking has a name
 //! in Odoo that can be taken once ([`crate::odoo`]).

@@ -6,10 +6,12 @@
 //! A failing seed is printed; `CONCILIA_SEED=… cargo test -p concilia-worker --test simulate`
 //! runs it again. Not here: real processes, brokers and servers (`tests/e2e`).
 
+#![expect(clippy::unwrap_used, reason = "a run that cannot go on has failed")]
+
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 use async_trait::async_trait;
 use concilia_shared::config::{self, Retry};
@@ -33,7 +35,7 @@ use jiff::SignedDuration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 6;
 const CHECKOUTS: u32 = 12;
 const START: &str = "2026-01-05T12:00:00Z";
 
@@ -228,7 +230,7 @@ async fn cut_off(settling: impl Future<Output = Result<(), store::StoreError>>, 
     for _ in 0..times {
         // Polled without being woken: the database's answer may or may not be there yet.
         let mut context = Context::from_waker(Waker::noop());
-        if let Poll::Ready(_) = settling.as_mut().poll(&mut context) {
+        if settling.as_mut().poll(&mut context).is_ready() {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;

@@ -1,9 +1,14 @@
 //! The simulated Odoo is held to what was recorded of the real ones.
 //!
-//! [`cases`]: the shared cases of the two actions. [`captures`]: recorded requests, asked again.
-//! [`server`]: both transports, faults, and the kept state.
+//! [`cases`]: the shared cases of the two actions. [`captures`]: recorded requests, asked
+//! again. [`transports`]: both say the same. [`races`] and [`faults`]: what tests lean on.
+//! [`worker`]: the worker's own set-up and client against it.
 
 mod captures;
 mod cases;
 mod client;
-mod server;
+mod faults;
+mod ids;
+mod races;
+mod transports;
+mod worker;

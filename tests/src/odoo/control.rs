@@ -3,6 +3,7 @@
 //!
 //! | route | what it does |
 //! |---|---|
+//! | `GET /healthz` | `ok` |
 //! | `GET /sim/world` | payments, booked sums, orders, invoices, transactions, names |
 //! | `GET /sim/counters` | calls by name, writes, payments |
 //! | `POST /sim/orders` | makes orders: one [`NewOrder`] or a list |
@@ -58,6 +59,7 @@ impl<T> Some1<T> {
 
 pub(super) fn router(engine: Arc<Engine>, up: watch::Sender<bool>) -> Router {
     Router::new()
+        .route("/healthz", get(|| async { "ok" }))
         .route("/sim/world", get(world))
         .route("/sim/counters", get(counters))
         .route("/sim/orders", post(orders))

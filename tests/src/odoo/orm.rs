@@ -157,8 +157,12 @@ fn show(tx: &Tx<'_>, model: &str, id: Id, name: &str) -> Json {
     let Some(field) = field(tx, model, name) else {
         return Json::Null;
     };
-    if let Kind::Many(_) = field.kind {
-        return json!(related(tx, model, id, name));
+    if let Kind::Many(other) = &field.kind {
+        let mut led = related(tx, model, id, name);
+        if stored_elsewhere(tx.series(), model, name).is_some() {
+            sort(tx, other, &mut led, models::default_order(other));
+        }
+        return json!(led);
     }
     match (&field.kind, value(tx, model, id, name)) {
         (Kind::Many2one(other), Some(Value::Ref(led))) if tx.get(other, led).is_some() => {

@@ -98,6 +98,13 @@ fn refusal(series: Series, model: &str, access: Access) -> Raise {
             "Technical/Show Accounting Features - Readonly",
             "User types/Portal",
         ],
+        ("account.move", Series::V18) => &[
+            "Invoicing/Administrator",
+            "Invoicing/Invoicing",
+            "Sales/User: Own Documents Only",
+            "Technical/Show Accounting Features - Readonly",
+            "User types/Portal",
+        ],
         ("account.move", Series::V19) => &[
             "Accounting/Administrator",
             "Accounting/Invoicing",

@@ -176,12 +176,13 @@ fn unknown_method(series: Series, call: &Call) -> Raise {
             "werkzeug.exceptions.NotFound",
             format!("The method '{model}.{method}' does not exist"),
         ),
-        (_, Series::V19) => {
-            Raise::odoo(names::ATTRIBUTE, format!("The method '{model}.{method}' does not exist"))
-        }
-        _ => Raise::odoo(
+        (_, Series::V17) => Raise::odoo(
             names::ATTRIBUTE,
             format!("The method '{method}' does not exist on the model '{model}'"),
+        ),
+        _ => Raise::odoo(
+            names::ATTRIBUTE,
+            format!("The method '{model}.{method}' does not exist"),
         ),
     }
 }

@@ -158,31 +158,52 @@ pub fn company(tx: &mut Tx<'_>, id: Id, title: &str) {
         if id == COMPANY { 1 } else { 1000 + id },
         name(title).with("active", true),
     );
-    let (sale, bank) = if id == COMPANY { (1, BANK) } else { (id * 100 + 1, id * 100 + 6) };
-    let journal = |title: &str, kind: &str, code: &str, account: Id| {
-        name(title)
-            .with("type", kind)
-            .with("code", code)
-            .with("company_id", Value::Ref(id))
-            .with("default_account_id", Value::Ref(account))
-            .with("sequence", Value::Int(10))
-            .with("l10n_latam_use_documents", kind == "sale")
-            .with("active", true)
-    };
-    tx.put_at("account.journal", sale, journal("Sales", "sale", "INV", 134));
-    let bank_journal =
-        journal("Bank", "bank", "BNK1", 195).with("suspense_account_id", Value::Ref(196));
-    tx.put_at("account.journal", bank, bank_journal);
-    let lines = if id == COMPANY { [1, 2] } else { [id * 100 + 1, id * 100 + 2] };
-    for (line, (method, kind)) in lines.into_iter().zip([(1, "inbound"), (2, "outbound")]) {
-        let row = name("Manual Payment")
-            .with("code", "manual")
-            .with("payment_type", kind)
-            .with("payment_method_id", Value::Ref(method))
-            .with("journal_id", Value::Ref(bank))
-            .with("company_id", Value::Ref(id))
-            .with(&format!("sim_{kind}_journal"), Value::Ref(bank));
-        tx.put_at("account.payment.method.line", line, row);
+    // The first company's journals have the recorded ids.
+    let first = if id == COMPANY { 0 } else { id * 100 };
+    let renamed = tx.series() == Series::V19;
+    let sales = if renamed { "Sales" } else { "Customer Invoices" };
+    journal(tx, id, first + 1, [sales, "sale", "INV"], 134);
+    journal(tx, id, first + BANK, ["Bank", "bank", "BNK1"], 195);
+    if !renamed {
+        journal(tx, id, first + 7, ["Cash", "cash", "CSH1"], 197);
+    }
+}
+
+/// A journal (its name, type and code) and the manual method lines of a bank or cash one.
+fn journal(tx: &mut Tx<'_>, company: Id, id: Id, about: [&str; 3], account: Id) {
+    let [title, kind, code] = about;
+    let sales = kind == "sale";
+    let mut row = name(title)
+        .with("type", kind)
+        .with("code", code)
+        .with("company_id", Value::Ref(company))
+        .with("default_account_id", Value::Ref(account))
+        .with("sequence", Value::Int(if sales { 5 } else { id % 100 + 1 }))
+        .with("l10n_latam_use_documents", sales)
+        .with("active", true);
+    if !sales {
+        row.set("suspense_account_id", Value::Ref(196));
+        for (method, kind) in [(1, "inbound"), (2, "outbound")] {
+            let line = name(manual(tx.series()))
+                .with("code", "manual")
+                .with("payment_type", kind)
+                .with("payment_method_id", Value::Ref(method))
+                .with("journal_id", Value::Ref(id))
+                .with("company_id", Value::Ref(company))
+                .with(&format!("sim_{kind}_journal"), Value::Ref(id));
+            let number = tx.world.next("account.payment.method.line");
+            tx.put_at("account.payment.method.line", number, line);
+        }
+    }
+    tx.put_at("account.journal", id, row);
+}
+
+/// The name of the manual payment method.
+fn manual(series: Series) -> &'static str {
+    if series == Series::V17 {
+        "Manual"
+    } else {
+        "Manual Payment"
     }
 }
 
@@ -208,6 +229,7 @@ fn accounting(tx: &mut Tx<'_>) {
         (134, "310115", "Product Sales", "income"),
         (195, "110101", "Bank", "asset_cash"),
         (196, "110102", "Bank Suspense Account", "asset_current"),
+        (197, "110105", "Cash", "asset_cash"),
         (202, "110103", "Outstanding Receipts", "asset_current"),
         (203, "110104", "Outstanding Payments", "asset_current"),
     ] {
@@ -224,9 +246,13 @@ fn accounting(tx: &mut Tx<'_>) {
         tx.put_at("account.account", id, row);
     }
     for (id, kind) in [(1, "inbound"), (2, "outbound")] {
-        let row = name("Manual Payment").with("code", "manual").with("payment_type", kind);
+        let row = name(manual(tx.series()))
+            .with("code", "manual")
+            .with("payment_type", kind);
         tx.put_at("account.payment.method", id, row);
     }
+    let demo = name("Demo").with("code", "demo").with("payment_type", "inbound");
+    tx.put_at("account.payment.method", 3, demo);
     let tax = name("19%")
         .with("amount", Amount::whole(19))
         .with("amount_type", "percent")

@@ -54,6 +54,8 @@ pub struct Expect {
     pub status: Option<&'static str>,
     /// The reason's name.
     pub reason: Option<&'static str>,
+    /// Whether the log must have it marked late.
+    pub late: bool,
     /// Payments in Odoo.
     pub payments: usize,
     /// Whether the order's invoice must be paid in the end.
@@ -64,15 +66,16 @@ pub struct Expect {
 pub const SHORT_BY: i64 = 1_000;
 
 const fn ends(status: &'static str, reason: Option<&'static str>) -> Expect {
-    Expect { answer: None, status: Some(status), reason, payments: 0, invoice_paid: false }
+    let status = Some(status);
+    Expect { answer: None, status, reason, late: false, payments: 0, invoice_paid: false }
 }
 
 const PAID: Expect = Expect { payments: 1, invoice_paid: true, ..ends("reconciled", None) };
 const CREDIT: Expect = Expect { payments: 1, ..ends("reconciled", None) };
+const LATE: Expect = Expect { late: true, ..PAID };
 const MISMATCH: Expect = ends("parked", Some("amount_mismatch"));
 const UNREADABLE: Expect = Expect { answer: Some(200), ..ends("parked", Some("unreadable")) };
-const REFUSED: Expect =
-    Expect { answer: Some(401), status: None, reason: None, payments: 0, invoice_paid: false };
+const REFUSED: Expect = Expect { answer: Some(401), status: None, ..ends("", None) };
 const RECORDED: Expect = ends("recorded", Some("nothing_to_do"));
 const IGNORED: Expect = ends("ignored", Some("other_environment"));
 
@@ -96,7 +99,7 @@ pub const CASES: [Case; 20] = [
     case("custom", 9_900, Story::InvoicedAfterwards, PAID),
     case("shopify", 21_000, Story::OrderArrivesLate, CREDIT),
     case("shopify", 32_990, Story::DeliveredTwice, PAID),
-    case("woocommerce", 27_490, Story::Stale, PAID),
+    case("woocommerce", 27_490, Story::Stale, LATE),
     case("generic", 990_000, Story::Forged, REFUSED),
     case("vtex", 45_000, Story::AmountDiffers, MISMATCH),
     case("jumpseller", 0, Story::Unreadable, UNREADABLE),

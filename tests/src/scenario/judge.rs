@@ -68,6 +68,9 @@ fn in_log(case: &Case, status: &str, row: &Row) -> Option<Verdict> {
             _ => Verdict::Wrong(seen),
         });
     }
+    if row.late_s.is_some() != case.expect.late {
+        return Some(Verdict::Wrong(format!("late by {:?} s", row.late_s)));
+    }
     let reason = row.reason.as_deref();
     (case.expect.reason.is_some() && reason != case.expect.reason)
         .then(|| Verdict::Wrong(format!("{status} for another reason: {reason:?}")))
@@ -120,6 +123,7 @@ mod tests {
             sentence: String::new(),
             amount: None,
             mode: "B".to_owned(),
+            late_s: case.expect.late.then_some(3_600),
             odoo: None,
         }
     }
@@ -187,6 +191,8 @@ mod tests {
         for rests in ["parked", "ignored", "recorded"] {
             assert!(matches!(judged(&case, &[status(rests)], &world), Verdict::Wrong(_)));
         }
+        let late = Row { late_s: Some(1), ..row(&case) };
+        assert!(matches!(judged(&case, &[late], &odoo(&case, 1)), Verdict::Wrong(_)));
         let other = Row { account: "other".to_owned(), ..row(&case) };
         assert!(matches!(judged(&case, &[other], &odoo(&case, 1)), Verdict::Wrong(_)));
     }

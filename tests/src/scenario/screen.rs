@@ -53,7 +53,7 @@ impl Screen {
 
     pub(super) fn told(self, case: &Case, told: &Told) {
         let answer = told.answer.map_or(String::new(), |status| format!("  → HTTP {status}"));
-        line(&format!("  → {}{answer}", self.name(case)));
+        line(format!("  → {}{answer}", self.name(case)).trim_end());
     }
 
     pub(super) fn waiting(self) {
@@ -62,11 +62,13 @@ impl Screen {
     }
 
     pub(super) fn settled(self, case: &Case, verdict: &Verdict) {
-        let (right, why) = match verdict {
-            Verdict::Right => (true, case.expect.status.unwrap_or("-")),
+        let (right, end) = match verdict {
+            Verdict::Right => {
+                (true, case.expect.status.unwrap_or(self.say("refused", "rechazado")))
+            }
             Verdict::Waiting(why) | Verdict::Wrong(why) => (false, why.as_str()),
         };
-        line(&format!("  {} {}  {why}", self.mark(right), self.name(case)));
+        line(&format!("  {} {}  {end}", self.mark(right), self.name(case)));
     }
 
     pub(super) fn table(
@@ -103,7 +105,7 @@ impl Screen {
         let Running { case, told, .. } = running;
         let right = *verdict == Verdict::Right;
         let unknown = match told.answer {
-            Some(status) => format!("refused ({status})"),
+            Some(status) => format!("{} ({status})", self.say("refused", "rechazado")),
             None => "-".to_owned(),
         };
         let mut in_odoo = row.map_or_else(
@@ -115,7 +117,7 @@ impl Screen {
         }
         vec![
             if right { "✓" } else { "✗" }.to_owned(),
-            case.story.title(self.lang).to_owned(),
+            format!("{}\n{}", case.story.title(self.lang), short(&told.event_id)),
             case.account.to_owned(),
             row.map_or_else(|| "-".to_owned(), |row| row.mode.clone()),
             row.and_then(|row| row.amount).map_or_else(|| "-".to_owned(), |paid| paid.to_string()),
@@ -184,9 +186,19 @@ impl Screen {
     }
 
     fn name(self, case: &Case) -> String {
-        let paid = Money::new(case.total, Currency::Clp).to_string();
-        format!("{:<12} {paid:>12}  {}", case.account, case.story.title(self.lang))
+        // A body that does not read tells no amount.
+        let total = if case.total == 0 { "-".to_owned() } else { pesos(case.total) };
+        format!("{:<12} {total:>12}  {:<39}", case.account, case.story.title(self.lang))
     }
+}
+
+fn pesos(minor: i64) -> String {
+    Money::new(minor, Currency::Clp).to_string()
+}
+
+/// An id that fits a column: the one made of a hash is cut.
+fn short(event_id: &str) -> &str {
+    if event_id.starts_with("unread-") { event_id.get(..15).unwrap_or(event_id) } else { event_id }
 }
 
 /// The amount alone, grouped as in Chile.

@@ -45,6 +45,8 @@ pub struct Row {
     pub amount: Option<Money>,
     /// `B`.
     pub mode: String,
+    /// Seconds by which it was late, when it was.
+    pub late_s: Option<i64>,
     /// What stands in Odoo.
     pub odoo: Option<Booking>,
 }

@@ -2,8 +2,8 @@
 //!
 //! The names are those Odoo puts into `error.data.name` (`/jsonrpc`) and `name` (`/json/2`);
 //! `odoo-api.md` section 8. Texts decide only where a name is shared by two causes.
-//! Not here: sending ([`super::http`]) and the frames of the two protocols ([`super::jsonrpc`],
-//! [`super::json2`]).
+//! Not here: sending (`http`) and the frames of the two protocols (`jsonrpc`,
+//! `json2`).
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;

@@ -7,7 +7,7 @@
 //! and the effects, and brings back what became of each. Before the first of all come, once:
 //! the version, the login, and where the actions are.
 //!
-//! Not here: what to do with the answers ([`crate::domain::decide`]), shapes ([`super::wire`]),
+//! Not here: what to do with the answers ([`crate::domain::decide`]), shapes (`wire`),
 //! transports ([`super::transport`]).
 
 use std::sync::{Mutex, OnceLock, PoisonError};

@@ -1,6 +1,6 @@
 //! One bounded POST: time limits, no redirects, an answer of at most 8 MiB.
 //!
-//! Not here: what is posted and what the answer means ([`super::jsonrpc`], [`super::json2`],
+//! Not here: what is posted and what the answer means (`jsonrpc`, `json2`,
 //! [`super::classify`]). Bodies and keys are never logged.
 
 use std::time::Duration;

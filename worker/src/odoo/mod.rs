@@ -1,7 +1,7 @@
 //! Odoo, seen from the worker: two questions and their answers.
 //!
 //! The port is the trait [`Odoo`]; [`client`] is the real one, over two transports. Only this
-//! folder knows Odoo's shapes ([`wire`]). `odoo setup` is [`setup`]. Errors are weather or a
+//! folder knows Odoo's shapes (`wire`). `odoo setup` is [`setup`]. Errors are weather or a
 //! set-up that somebody must put right: what Odoo says no to is an outcome.
 
 pub mod actions;

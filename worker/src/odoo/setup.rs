@@ -6,8 +6,8 @@
 //! is left alone. A run that was cut off between making an object and naming it leaves an
 //! unused object behind, never a second one in use.
 //!
-//! In the order of the steps: [`checks`], [`provider`], [`accounting`], [`people`],
-//! [`server_actions`], [`bot_key`]. Not here: running the actions ([`super::client`]).
+//! In the order of the steps: `checks`, `provider`, `accounting`, `people`,
+//! `server_actions`, `bot_key`. Not here: running the actions ([`super::client`]).
 
 use std::path::PathBuf;
 

@@ -3,7 +3,7 @@
 //! [`Rpc`] asks the server once, at its first call, and keeps the answer, the uid included:
 //! authenticating costs 0.4 s (`odoo-api.md` section 0). What a refusal teaches it forgets, so
 //! that a key, a database or a server that was put right is found without a restart.
-//! Not here: the frames ([`super::jsonrpc`], [`super::json2`]), error classes
+//! Not here: the frames (`jsonrpc`, `json2`), error classes
 //! ([`super::classify`]), and what is called ([`super::client`], [`super::setup`]).
 
 use std::sync::Arc;

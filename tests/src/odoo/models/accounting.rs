@@ -41,6 +41,16 @@ pub fn prepare_move(tx: &mut Tx<'_>, record: &mut Record) {
     }
     if tx.series() == Series::V17 {
         record.fill("name", "/");
+        name_first_draft(tx, record);
+    }
+}
+
+/// 17 numbers a draft at once when it is the first of its kind (`odoo-api.md` 1).
+fn name_first_draft(tx: &mut Tx<'_>, record: &mut Record) {
+    let invoice = record.text("move_type") == "out_invoice" && record.text("name") == "/";
+    let name = next_move_name(tx, record);
+    if invoice && name.ends_with("00001") {
+        record.set("name", name);
     }
 }
 
@@ -254,17 +264,21 @@ pub fn reconcile(tx: &mut Tx<'_>, payment: Id, invoices: &[Id]) -> Outcome<()> {
     Ok(())
 }
 
-/// 18 and 19: a payment whose invoices are all paid, or that is used up, is `paid`.
+/// 18 and 19: a payment whose invoices are all paid, that is used up, or that went straight to
+/// a bank account, is `paid`.
 pub fn settle_state(tx: &mut Tx<'_>, payment: Id) -> Outcome<()> {
     if tx.series() == Series::V17 {
         return Ok(());
     }
     let matched = matched_invoices(tx, payment);
     let paid = |id: &Id| {
-        tx.get("account.move", *id).is_some_and(|row| row.text("payment_state") == "paid")
+        let invoice = tx.get("account.move", *id);
+        invoice.is_some_and(|row| row.text("payment_state") == "paid")
     };
-    let settled =
-        !matched.is_empty() && (matched.iter().all(paid) || !credit(tx, payment).is_positive());
+    let used_up = || !credit(tx, payment).is_positive();
+    let row = tx.record("account.payment", payment)?;
+    let in_bank = outstanding_account(tx, &row).is_some_and(|account| is_bank(tx, account));
+    let settled = in_bank || (!matched.is_empty() && (matched.iter().all(paid) || used_up()));
     let state = if settled { "paid" } else { "in_process" };
     tx.update("account.payment", payment, |row| row.set("state", state))
 }
@@ -455,7 +469,15 @@ pub fn create_payments(tx: &mut Tx<'_>, wizards: &[Id]) -> Outcome<Json> {
             invoices: invoices.clone(),
         };
         let id = enter_payment(tx, payment)?;
-        reconcile(tx, id, &invoices)?;
+        // A draft is passed over by 18, and paid by 19 (`odoo-api.md` 1).
+        let mut payable = invoices;
+        if tx.series() == Series::V18 {
+            payable.retain(|one| {
+                let invoice = tx.get("account.move", *one);
+                invoice.is_some_and(|row| row.text("state") == "posted")
+            });
+        }
+        reconcile(tx, id, &payable)?;
         settle_state(tx, id)?;
         last = Some(id);
     }

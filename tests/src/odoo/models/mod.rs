@@ -18,7 +18,7 @@ use super::world::Tx;
 pub fn prepare(tx: &mut Tx<'_>, model: &str, record: &mut Record) -> Outcome<()> {
     match model {
         "sale.order" => sale::prepare_order(tx, record),
-        "sale.order.line" | "account.move.line" => sale::prepare_line(record),
+        "sale.order.line" | "account.move.line" => sale::prepare_line(tx, model, record),
         "account.move" => accounting::prepare_move(tx, record),
         "account.account" | "account.journal" => accounting::prepare_account(tx, model, record),
         "account.payment.register" => return accounting::prepare_register(tx, record),

@@ -20,7 +20,9 @@ pub fn prepare_provider(tx: &mut Tx<'_>, record: &mut Record) {
     record.fill("code", "none");
     record.fill("state", "disabled");
     record.fill("is_published", false);
-    record.fill("support_refund", "none");
+    if tx.series() != Series::V17 {
+        record.fill("support_refund", "none");
+    }
     let company = default_company(tx);
     record.fill("company_id", Value::Ref(company));
     let bank = tx.world_journal("bank", record.reference("company_id").unwrap_or(company));

@@ -34,9 +34,18 @@ pub fn prepare_order(tx: &mut Tx<'_>, order: &mut Record) {
 }
 
 /// Defaults of a line of an order or an invoice.
-pub fn prepare_line(line: &mut Record) {
-    let quantity = if line.has("quantity") { "quantity" } else { "product_uom_qty" };
-    line.fill(quantity, Amount::whole(1));
+pub fn prepare_line(tx: &Tx<'_>, model: &str, line: &mut Record) {
+    let product = line.reference("product_id").and_then(|id| tx.get("product.product", id));
+    if let Some(product) = product {
+        line.fill("name", product.text("name"));
+    }
+    line.fill("name", "");
+    if model == "account.move.line" {
+        line.fill("quantity", Amount::whole(1));
+        line.fill("display_type", "product");
+    } else {
+        line.fill("product_uom_qty", Amount::whole(1));
+    }
 }
 
 /// Adds an order's lines up. An order without lines keeps the total it was given.
