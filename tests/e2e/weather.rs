@@ -4,6 +4,7 @@
 use concilia_shared::id::StreamId;
 use concilia_tests::harness::shop::Fault;
 use concilia_tests::harness::system::{Options, System};
+use concilia_tests::odoo::errors::names;
 use concilia_tests::ventipay::{self, FaultPlan};
 use concilia_worker::domain::event::Event;
 
@@ -15,21 +16,31 @@ crate::on!(
 async fn bad_weather_is_waited_out(options: Options) {
     let system = System::start(options).await;
     waited_out(&system, "ODOO-DOWN", "odoo_unavailable", || system.shop.goes_down()).await;
-    let down = [
-        Fault::Close,
-        Fault::Status { status: 503, retry_after_s: Some(1) },
-        Fault::Html,
-        Fault::DatabaseGone,
-    ];
-    for (number, fault) in down.into_iter().enumerate() {
-        let set = |fault: &Fault| system.shop.fail_everything(fault.clone());
-        waited_out(&system, &format!("ODOO-{number}"), "odoo_unavailable", || set(&fault)).await;
+    let denied = Fault::Error { name: names::ACCESS_DENIED.to_owned(), message: "No".to_owned() };
+    for (number, (fault, reason)) in [
+        (Fault::Close, "odoo_unavailable"),
+        (Fault::Status { status: 503, retry_after_s: Some(1) }, "odoo_unavailable"),
+        (Fault::Html, "odoo_unavailable"),
+        (Fault::DatabaseGone, "not_ready"),
+        (denied, "not_ready"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let breaks = || system.shop.fail_everything(fault);
+        waited_out(&system, &format!("ODOO-{number}"), reason, breaks).await;
     }
-    let down =
-        [ventipay::Fault::Down, ventipay::Fault::Status { status: 503, retry_after_s: None }];
-    for (number, fault) in down.into_iter().enumerate() {
-        let set = || system.ventipay.set_fault(Some(FaultPlan::always(fault.clone())));
-        waited_out(&system, &format!("VENTIPAY-{number}"), "ventipay_unavailable", set).await;
+    let refused = |status| ventipay::Fault::Status { status, retry_after_s: None };
+    for (number, (fault, reason)) in [
+        (ventipay::Fault::Down, "ventipay_unavailable"),
+        (refused(503), "ventipay_unavailable"),
+        (refused(401), "not_ready"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let breaks = || system.ventipay.set_fault(Some(FaultPlan::always(fault)));
+        waited_out(&system, &format!("VENTIPAY-{number}"), reason, breaks).await;
     }
     system.finish().await;
 }

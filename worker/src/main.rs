@@ -12,7 +12,7 @@ use concilia_worker::{store, telemetry, wire};
 #[derive(Debug, Parser)]
 #[command(version, about, propagate_version = true)]
 struct Arguments {
-    /// The configuration file (TOML); variables CONCILIA_A__B override it.
+    /// The configuration file (TOML); variables `CONCILIA_A__B` override it.
     #[arg(long, env = "CONCILIA_CONFIG", global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]

@@ -57,12 +57,7 @@ fn run_case(series: Series, case: &Json) -> Result<(), String> {
 }
 
 fn caller(context: Json, today: &str) -> Caller {
-    Caller {
-        uid: seed::ADMIN,
-        context,
-        today: today.to_owned(),
-        now: format!("{today} 12:00:00"),
-    }
+    Caller { uid: seed::ADMIN, context, today: today.to_owned(), now: format!("{today} 12:00:00") }
 }
 
 fn edit<T>(world: &mut World, today: &str, change: impl FnOnce(&mut Tx<'_>) -> T) -> T {
@@ -97,7 +92,10 @@ fn run_call(world: &mut World, call: &Json, today: &str) -> Result<(), String> {
     match (actions::run(&mut tx, id), call.get("raises")) {
         (Err(Raise::Postgres(error)), Some(raises)) => {
             drop(tx);
-            assert_eq!(world.committed.rows("payment.transaction").count(), before.rows("payment.transaction").count());
+            assert_eq!(
+                world.committed.rows("payment.transaction").count(),
+                before.rows("payment.transaction").count()
+            );
             same(&json!({"pgcode": error.code}), raises, series, "raises")
         }
         (Err(Raise::Odoo(error)), Some(raises)) => {
@@ -117,9 +115,15 @@ fn same(found: &Json, expected: &Json, series: Series, path: &str) -> Result<(),
     let differs = || Err(format!("{path}: found {found}, expected {expected}"));
     match expected {
         Json::String(text) if text == "*" => Ok(()),
-        Json::String(text) if text == "@observe" => same(found, &json!(actions::text_hash(OBSERVE)), series, path),
-        Json::String(text) if text == "@book" => same(found, &json!(actions::text_hash(BOOK)), series, path),
-        Json::Object(keys) if keys.len() == 3 && keys.contains_key("17") && keys.contains_key("19") => {
+        Json::String(text) if text == "@observe" => {
+            same(found, &json!(actions::text_hash(OBSERVE)), series, path)
+        }
+        Json::String(text) if text == "@book" => {
+            same(found, &json!(actions::text_hash(BOOK)), series, path)
+        }
+        Json::Object(keys)
+            if keys.len() == 3 && keys.contains_key("17") && keys.contains_key("19") =>
+        {
             same(found, &keys[&series.number().to_string()], series, path)
         }
         Json::Object(keys) => {
@@ -156,14 +160,11 @@ fn rows<'j>(json: &'j Json, key: &str) -> impl Iterator<Item = &'j Json> {
 }
 
 fn build(series: Series, given: &Json, today: &str) -> World {
-    let admin = Login {
-        login: "admin".to_owned(),
-        password: "admin".to_owned(),
-        api_key: None,
-    };
+    let admin = Login { login: "admin".to_owned(), password: "admin".to_owned(), api_key: None };
     let uuid = given["database"].as_str().unwrap_or("db-uuid");
     let mut world = seed::world(series, &admin, uuid);
-    world.order_fields = rows(given, "order_fields").map(|name| name.as_str().unwrap().to_owned()).collect();
+    world.order_fields =
+        rows(given, "order_fields").map(|name| name.as_str().unwrap().to_owned()).collect();
     edit(&mut world, today, |tx| {
         put_currencies(tx, given);
         for company in rows(given, "companies") {
@@ -182,7 +183,8 @@ fn build(series: Series, given: &Json, today: &str) -> World {
 fn put_currencies(tx: &mut Tx<'_>, given: &Json) {
     for row in rows(given, "currencies") {
         let name = row["name"].as_str().unwrap();
-        let known = tx.tables().find("res.currency", |row| row.text("name") == name).map(|(id, _)| id);
+        let known =
+            tx.tables().find("res.currency", |row| row.text("name") == name).map(|(id, _)| id);
         let record = Record::default()
             .with("name", name)
             .with("decimal_places", Value::Int(row["decimals"].as_i64().unwrap_or(0)))
@@ -267,7 +269,8 @@ fn put_rows(tx: &mut Tx<'_>, given: &Json, today: &str) {
     }
     for row in rows(given, "names") {
         let reference = row["transaction"].as_str().unwrap();
-        let found = tx.tables().find("payment.transaction", |row| row.text("reference") == reference);
+        let found =
+            tx.tables().find("payment.transaction", |row| row.text("reference") == reference);
         let id = found.map_or(GONE, |(id, _)| id);
         external_id(tx, row["name"].as_str().unwrap(), "payment.transaction", id);
     }
@@ -292,7 +295,9 @@ fn put_order(tx: &mut Tx<'_>, row: &Json) {
         .with("partner_id", Value::Ref(seed::CUSTOMER))
         .with("partner_invoice_id", Value::Ref(seed::CUSTOMER));
     for (name, value) in row.as_object().unwrap() {
-        if let (Json::String(text), false) = (value, ["state", "currency", "total"].contains(&name.as_str())) {
+        if let (Json::String(text), false) =
+            (value, ["state", "currency", "total"].contains(&name.as_str()))
+        {
             order.set(name, text.as_str());
         }
     }
@@ -329,7 +334,8 @@ fn put_invoice(tx: &mut Tx<'_>, row: &Json) {
         for _ in 0..row[column].as_i64().unwrap_or(0) {
             let payment = Record::default().with("state", state);
             let linked = if entered { Vec::new() } else { vec![id] };
-            let payment = tx.insert("account.payment", payment.with("invoice_ids", linked)).unwrap();
+            let payment =
+                tx.insert("account.payment", payment.with("invoice_ids", linked)).unwrap();
             if entered {
                 reconciled(tx, payment, id);
             }
@@ -339,9 +345,8 @@ fn put_invoice(tx: &mut Tx<'_>, row: &Json) {
 
 /// A payment that paid an invoice before; how much does not matter any more.
 fn reconciled(tx: &mut Tx<'_>, payment: Id, invoice: Id) {
-    let row = Record::default()
-        .with("payment", Value::Ref(payment))
-        .with("move", Value::Ref(invoice));
+    let row =
+        Record::default().with("payment", Value::Ref(payment)).with("move", Value::Ref(invoice));
     tx.insert(accounting::MATCH, row).unwrap();
 }
 
@@ -352,7 +357,8 @@ fn ids(json: &Json) -> Vec<Id> {
 fn put_transaction(tx: &mut Tx<'_>, row: &Json, today: &str) {
     let id = row["id"].as_i64().unwrap();
     let provider = row["provider"].as_i64().unwrap_or(7);
-    let of_provider = tx.get("payment.provider", provider).and_then(|row| row.reference("company_id"));
+    let of_provider =
+        tx.get("payment.provider", provider).and_then(|row| row.reference("company_id"));
     let company = row["company_id"].as_i64().or(of_provider).unwrap_or(1);
     let mut record = Record::default()
         .with("reference", row["reference"].as_str().unwrap())
@@ -402,7 +408,9 @@ fn check_after(world: &mut World, after: &Json, today: &str) -> Result<(), Strin
             for row in expected {
                 let fits = |one: &Json| {
                     let columns = row.as_object().unwrap().iter();
-                    columns.into_iter().all(|(name, value)| same(&one[name], value, series, "").is_ok())
+                    columns
+                        .into_iter()
+                        .all(|(name, value)| same(&one[name], value, series, "").is_ok())
                 };
                 let Some(at) = left.iter().position(fits) else {
                     return Err(format!("after.{key}: no {row} among {left:?}"));

@@ -2,6 +2,8 @@
 //!
 //! Not the worker's client, which [`super::worker`] uses: here the bytes are to be seen.
 
+use std::sync::LazyLock;
+
 use concilia_tests::odoo::actions::{BOOK, OBSERVE};
 use concilia_tests::odoo::value::{Record, Value};
 use concilia_tests::odoo::{Series, SimOdoo, SimOdooOptions, seed};
@@ -30,13 +32,22 @@ impl Answer {
     }
 }
 
-pub(super) fn http() -> reqwest::Client {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().build().unwrap()
+/// One client for all tests. It keeps no connections, which would belong to one test's runtime.
+pub(super) fn http() -> &'static reqwest::Client {
+    static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap()
+    });
+    &CLIENT
 }
 
 /// Sends a body and reads what comes back; an error is a connection that was cut or refused.
-pub(super) async fn send(odoo: &SimOdoo, path: &str, headers: &[(&str, &str)], body: String) -> reqwest::Result<Answer> {
+pub(super) async fn send(
+    odoo: &SimOdoo,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: String,
+) -> reqwest::Result<Answer> {
     let mut request = http().post(format!("{}{path}", odoo.url())).body(body);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -59,7 +70,13 @@ pub(super) async fn read(response: reqwest::Response) -> reqwest::Result<Answer>
 }
 
 /// The administrator's call over `/jsonrpc`.
-pub(super) async fn rpc(odoo: &SimOdoo, model: &str, method: &str, args: Json, kwargs: Json) -> Json {
+pub(super) async fn rpc(
+    odoo: &SimOdoo,
+    model: &str,
+    method: &str,
+    args: Json,
+    kwargs: Json,
+) -> Json {
     let who = json!([odoo.database, seed::ADMIN, "admin", model, method, args, kwargs]);
     let answer = send(odoo, "/jsonrpc", &[JSON], envelope("object", "execute_kw", &who)).await;
     answer.unwrap().json()
@@ -144,7 +161,8 @@ fn run(action: i64, request: &Json) -> (Json, Json) {
 /// Runs an action; the answer's envelope is left as it came.
 pub(super) async fn act(odoo: &SimOdoo, action: i64, request: &Json) -> reqwest::Result<Answer> {
     let (args, kwargs) = run(action, request);
-    let who = json!([odoo.database, seed::ADMIN, "admin", "ir.actions.server", "run", args, kwargs]);
+    let who =
+        json!([odoo.database, seed::ADMIN, "admin", "ir.actions.server", "run", args, kwargs]);
     send(odoo, "/jsonrpc", &[JSON], envelope("object", "execute_kw", &who)).await
 }
 

@@ -26,23 +26,11 @@ async fn book(odoo: &SimOdoo, request: &Json) -> reqwest::Result<Answer> {
 #[tokio::test]
 async fn a_refusal_before_acting_leaves_nothing_and_is_used_up() {
     let (odoo, request) = one_order().await;
-    odoo.fault(
-        Operation::Book,
-        Kind::Status {
-            status: 503,
-            retry_after_s: None,
-        },
-    );
+    odoo.fault(Operation::Book, Kind::Status { status: 503, retry_after_s: None });
     odoo.fault(Operation::Observe, Kind::Html);
     let answer = book(&odoo, &request).await.unwrap();
     assert_eq!((answer.status, odoo.payments().len()), (503, 0));
-    odoo.fault(
-        Operation::Any,
-        Kind::Status {
-            status: 429,
-            retry_after_s: Some(7),
-        },
-    );
+    odoo.fault(Operation::Any, Kind::Status { status: 429, retry_after_s: Some(7) });
     let answer = book(&odoo, &request).await.unwrap();
     assert_eq!((answer.status, answer.retry_after.as_deref()), (429, Some("7")));
     odoo.fault(Operation::Book, Kind::Html);
@@ -77,7 +65,7 @@ async fn a_call_whose_client_gave_up_acts_all_the_same() {
         tokio::pin!(call);
         tokio::select! {
             answer = &mut call => panic!("nothing was held: {answer:?}"),
-            held = hold.arrived(1, PATIENCE) => assert!(held),
+            arrived = hold.arrived(1, PATIENCE) => assert!(arrived),
         }
     }
     // The client is gone: its connection was dropped with the call.
@@ -154,7 +142,14 @@ async fn an_action_that_was_edited_by_hand_tells_on_itself() {
         answer["result"]["infos"]["concilia"]["actions"].clone()
     };
     let before = hashes().await;
-    rpc(&odoo, "ir.actions.server", "write", json!([[BOOK_ID], {"code": "action = False"}]), json!({})).await;
+    rpc(
+        &odoo,
+        "ir.actions.server",
+        "write",
+        json!([[BOOK_ID], {"code": "action = False"}]),
+        json!({}),
+    )
+    .await;
     let after = hashes().await;
     assert_eq!(before["observe"], after["observe"]);
     assert_ne!(before["book"], after["book"]);
@@ -162,10 +157,7 @@ async fn an_action_that_was_edited_by_hand_tells_on_itself() {
 
 #[tokio::test]
 async fn the_controls_over_http_do_what_the_handle_does() {
-    let options = SimOdooOptions {
-        control: true,
-        ..SimOdooOptions::new(Series::V19)
-    };
+    let options = SimOdooOptions { control: true, ..SimOdooOptions::new(Series::V19) };
     let odoo = client::ready_with(options).await;
     let post = async |path: &str, body: Json| {
         let answer = send(&odoo, path, &[JSON], body.to_string()).await.unwrap();

@@ -17,6 +17,11 @@ pub(super) struct Ids {
     known: BTreeMap<(String, i64), i64>,
 }
 
+/// The model a call is of.
+pub(super) fn model_of(url: &str, request: &Json) -> String {
+    place(url, request).model
+}
+
 /// Where a call goes, and where its arguments are.
 struct Place<'j> {
     model: String,
@@ -37,25 +42,12 @@ fn place<'j>(url: &str, request: &'j Json) -> Place<'j> {
     }
     let at = |index: usize| request.pointer(&format!("/params/args/{index}"));
     let text = |index: usize| at(index).and_then(Json::as_str).unwrap_or_default().to_owned();
-    Place {
-        model: text(3),
-        method: text(4),
-        args: at(5),
-        named: at(6),
-    }
+    Place { model: text(3), method: text(4), args: at(5), named: at(6) }
 }
 
 impl Ids {
     pub(super) fn new(series: Series) -> Self {
-        Self {
-            series,
-            known: BTreeMap::new(),
-        }
-    }
-
-    /// The model a call is of.
-    pub(super) fn place(&self, url: &str, request: &Json) -> String {
-        place(url, request).model
+        Self { series, known: BTreeMap::new() }
     }
 
     /// The model a key of a record of `model` leads to.
@@ -69,7 +61,13 @@ impl Ids {
 
     // Requests: recorded ids become ours.
 
-    pub(super) fn translate(&mut self, odoo: &SimOdoo, name: &str, url: &str, request: &Json) -> Json {
+    pub(super) fn translate(
+        &mut self,
+        odoo: &SimOdoo,
+        name: &str,
+        url: &str,
+        request: &Json,
+    ) -> Json {
         let place = place(url, request);
         if !schema(self.series).contains_key(&place.model) {
             return request.clone();
@@ -78,7 +76,10 @@ impl Ids {
         let known = World { odoo, name };
         if let Some(args) = place.args {
             let mut args = args.clone();
-            let on_records = !matches!(place.method.as_str(), "create" | "search" | "search_read" | "search_count");
+            let on_records = !matches!(
+                place.method.as_str(),
+                "create" | "search" | "search_read" | "search_count"
+            );
             if on_records && let Some(first) = args.get_mut(0) {
                 self.ids_in(&known, &place.model, first);
             }
@@ -115,7 +116,9 @@ impl Ids {
                 let active = values.get("active_model").and_then(Json::as_str).map(str::to_owned);
                 for (key, value) in values.iter_mut() {
                     match (key.as_str(), &active) {
-                        ("active_id" | "active_ids", Some(active)) => self.ids_in(known, active, value),
+                        ("active_id" | "active_ids", Some(active)) => {
+                            self.ids_in(known, active, value);
+                        }
                         _ => match self.leads_to(model, key) {
                             Some(other) => self.relation_in(known, other, value),
                             None => self.values_in(known, model, value),
@@ -130,7 +133,9 @@ impl Ids {
                     self.ids_in(known, other, value);
                     return;
                 }
-                list.iter_mut().for_each(|one| self.values_in(known, model, one));
+                for one in list {
+                    self.values_in(known, model, one);
+                }
             }
             _ => {}
         }
@@ -143,7 +148,9 @@ impl Ids {
         };
         for command in commands {
             match command.as_array_mut().map(Vec::as_mut_slice) {
-                Some([Json::Number(kind), _, list]) if kind.as_i64() == Some(6) => self.ids_in(known, model, list),
+                Some([Json::Number(kind), _, list]) if kind.as_i64() == Some(6) => {
+                    self.ids_in(known, model, list);
+                }
                 Some([Json::Number(kind), _, values]) if kind.as_i64() == Some(0) => {
                     self.values_in(known, model, values);
                 }
@@ -198,7 +205,9 @@ impl Ids {
                 continue;
             };
             match (value.as_array().map(Vec::as_slice), own[key].as_array().map(Vec::as_slice)) {
-                (Some([id, Json::String(_)]), Some([ours, Json::String(_)])) => self.pair(other, id, ours),
+                (Some([id, Json::String(_)]), Some([ours, Json::String(_)])) => {
+                    self.pair(other, id, ours);
+                }
                 (Some(many), Some(ours)) if many.len() == ours.len() => {
                     for (id, ours) in many.iter().zip(ours) {
                         self.pair(other, id, ours);
@@ -225,14 +234,22 @@ impl Ids {
     }
 
     /// Whether both are ids (or lists of ids) that lead to the same records.
-    pub(super) fn same_records(&self, model: &str, key: &str, found: &Json, recorded: &Json) -> bool {
+    pub(super) fn same_records(
+        &self,
+        model: &str,
+        key: &str,
+        found: &Json,
+        recorded: &Json,
+    ) -> bool {
         let of = match key {
             "id" | "result" | "" => model,
             "res_id" => "",
             key => self.leads_to(model, key).unwrap_or("-"),
         };
         match (found, recorded) {
-            (Json::Number(found), Json::Number(recorded)) if of.is_empty() => found.is_i64() && recorded.is_i64(),
+            (Json::Number(found), Json::Number(recorded)) if of.is_empty() => {
+                found.is_i64() && recorded.is_i64()
+            }
             (Json::Number(found), Json::Number(recorded)) => {
                 let recorded = recorded.as_i64().unwrap_or_default();
                 self.known.get(&(of.to_owned(), recorded)).copied() == found.as_i64()
@@ -255,7 +272,8 @@ impl World<'_> {
             "account.move" => self.invoice(),
             "res.partner" if recorded > 3 => self.partner(),
             "ir.model" => self.odoo.look(|tx| {
-                let found = tx.tables().find("ir.model", |row| row.text("model") == "payment.transaction");
+                let found =
+                    tx.tables().find("ir.model", |row| row.text("model") == "payment.transaction");
                 found.unwrap().0
             }),
             "res.groups" => seed::GROUP_SYSTEM,

@@ -17,16 +17,10 @@ async fn eight_bookings_of_one_checkout_on_one_snapshot_make_one_payment() {
         let order = odoo.add_order(&NewOrder::pesos(15_990, "1001"));
         let request = booking("chk_1", order.id, &order.name, 15_990);
         // All eight take their snapshot before the first one acts.
-        let hold = odoo.hold(Operation::Book, Point::Before, "all");
-        let again = Kind::Hold {
-            name: "all".to_owned(),
-            point: Point::Before,
-        };
-        odoo.faults(Operation::Book, again, 7);
+        let hold = odoo.hold_next(Operation::Book, Point::Before, "all", 8);
         let calls = (0..8).map(|_| act(&odoo, BOOK_ID, &request));
         let release = async {
-            // The first call takes both faults, so that it is held twice.
-            assert!(hold.arrived(7, PATIENCE).await, "{} of 8 arrived", hold.count());
+            assert!(hold.arrived(8, PATIENCE).await, "{} of 8 arrived", hold.count());
             hold.release();
         };
         let (answers, ()) = tokio::join!(futures_util::future::join_all(calls), release);
@@ -85,7 +79,14 @@ async fn a_later_invoice_is_paid_from_the_order_except_where_odoo_forgets_to() {
         let mut states = Vec::new();
         for (method, amount) in [("fixed", 300), ("delivered", 0)] {
             let invoice = invoice_by_wizard(&odoo, order.id, method, amount).await;
-            let read = rpc(&odoo, "account.move", "read", json!([[invoice], ["payment_state"]]), json!({})).await;
+            let read = rpc(
+                &odoo,
+                "account.move",
+                "read",
+                json!([[invoice], ["payment_state"]]),
+                json!({}),
+            )
+            .await;
             states.push(read["result"][0]["payment_state"].as_str().unwrap().to_owned());
         }
         assert_eq!(states, second, "{series:?}");
@@ -95,11 +96,9 @@ async fn a_later_invoice_is_paid_from_the_order_except_where_odoo_forgets_to() {
 /// The same section: a down payment that was there before the booking.
 #[tokio::test]
 async fn a_payment_that_paid_a_down_payment_does_not_pay_the_rest_on_18_and_19() {
-    for (series, rest) in [
-        (Series::V17, "paid"),
-        (Series::V18, "not_paid"),
-        (Series::V19, "not_paid"),
-    ] {
+    for (series, rest) in
+        [(Series::V17, "paid"), (Series::V18, "not_paid"), (Series::V19, "not_paid")]
+    {
         let odoo = client::ready(series).await;
         let order = odoo.add_order(&NewOrder::pesos(1_000, "1001"));
         let down = invoice_by_wizard(&odoo, order.id, "fixed", 300).await;
@@ -109,7 +108,8 @@ async fn a_payment_that_paid_a_down_payment_does_not_pay_the_rest_on_18_and_19()
         assert_eq!(status(&booked), "booked");
         assert_eq!(odoo.payments()[0].credit, "700");
         let last = odoo.invoice(order.id);
-        let read = rpc(&odoo, "account.move", "read", json!([[last], ["payment_state"]]), json!({})).await;
+        let read =
+            rpc(&odoo, "account.move", "read", json!([[last], ["payment_state"]]), json!({})).await;
         assert_eq!(read["result"][0]["payment_state"], rest, "{series:?}");
     }
 }

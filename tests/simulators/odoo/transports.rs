@@ -7,7 +7,13 @@ use serde_json::{Value as Json, json};
 use super::client::{self, ALL, JSON, KEY, json2, rpc, send};
 
 /// The same call both ways: what comes back, or the exception's name and text.
-async fn both(odoo: &SimOdoo, model: &str, method: &str, ids: Option<Json>, named: Json) -> (Json, Json) {
+async fn both(
+    odoo: &SimOdoo,
+    model: &str,
+    method: &str,
+    ids: Option<Json>,
+    named: Json,
+) -> (Json, Json) {
     let args = ids.clone().map_or(json!([]), |ids| json!([ids]));
     let first = rpc(odoo, model, method, args, named.clone()).await;
     let first = match first.get("error") {
@@ -35,7 +41,12 @@ async fn both_transports_answer_the_same() {
         "items": [{"name": "chk_1", "probes": [{"field": "client_order_ref", "value": "1001"}]}]});
     let fields = json!(["name", "amount_total", "invoice_ids", "partner_id", "origin"]);
     for (model, method, ids, named) in [
-        ("sale.order", "search_read", None, json!({"domain": [["client_order_ref", "=", "1001"]], "fields": fields})),
+        (
+            "sale.order",
+            "search_read",
+            None,
+            json!({"domain": [["client_order_ref", "=", "1001"]], "fields": fields}),
+        ),
         ("sale.order", "read", Some(json!([made.id])), json!({"fields": fields})),
         ("sale.order", "search", None, json!({"domain": []})),
         ("sale.order", "action_confirm", Some(json!([made.id])), json!({})),
@@ -43,7 +54,12 @@ async fn both_transports_answer_the_same() {
         ("sale.order", "_action_confirm", Some(json!([made.id])), json!({})),
         ("sale.order", "search", None, json!({"domain": [["nope", "=", 1]]})),
         ("account.move", "action_post", Some(json!([made.invoice])), json!({})),
-        ("ir.actions.server", "run", Some(json!([client::OBSERVE_ID])), json!({"context": {"concilia": observe}})),
+        (
+            "ir.actions.server",
+            "run",
+            Some(json!([client::OBSERVE_ID])),
+            json!({"context": {"concilia": observe}}),
+        ),
         ("ir.actions.server", "run", Some(json!([999_999])), json!({"context": {}})),
     ] {
         let (first, second) = both(&odoo, model, method, ids, named).await;

@@ -59,7 +59,12 @@ async fn the_worker_sets_up_twice_observes_and_books_once() {
         let odoo = SimOdoo::start(SimOdooOptions::new(series)).await.unwrap();
         set_up(&odoo, transport).await;
         assert!(odoo.add_key("concilia", "bot-key"));
-        let client = Client::new(endpoint(&odoo, transport, "concilia", "bot-key"), seed::COMPANY, Vec::new()).unwrap();
+        let client = Client::new(
+            endpoint(&odoo, transport, "concilia", "bot-key"),
+            seed::COMPANY,
+            Vec::new(),
+        )
+        .unwrap();
         odoo.add_order(&NewOrder::pesos(15_990, "1001").invoiced(Invoice::Posted));
         let checkout = CheckoutId::parse("chk_1").unwrap();
         let lookup = Lookup {
@@ -77,7 +82,11 @@ async fn the_worker_sets_up_twice_observes_and_books_once() {
             amount: Money::new(15_990, Currency::Clp),
             date: "2026-11-22".parse().unwrap(),
             currency: "CLP".to_owned(),
-            invoices: order.invoices.iter().map(|invoice| (invoice.id, invoice.residual.clone())).collect(),
+            invoices: order
+                .invoices
+                .iter()
+                .map(|invoice| (invoice.id, invoice.residual.clone()))
+                .collect(),
             confirm: false,
             order,
         };
@@ -103,10 +112,7 @@ async fn a_key_for_the_bot_is_made_and_works() {
     let odoo = SimOdoo::start(SimOdooOptions::new(Series::V19)).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bot.key");
-    let request = SetupRequest {
-        bot_key_file: Some(file.clone()),
-        ..request()
-    };
+    let request = SetupRequest { bot_key_file: Some(file.clone()), ..request() };
     let admin = Rpc::new(endpoint(&odoo, Transport::Auto, "admin", "admin-key")).unwrap();
     setup(&admin, &request).await.unwrap();
     let key = std::fs::read_to_string(&file).unwrap();
@@ -120,15 +126,20 @@ async fn the_bot_may_do_nothing_but_its_actions() {
     for series in [Series::V17, Series::V18, Series::V19] {
         let odoo = SimOdoo::start(SimOdooOptions::new(series)).await.unwrap();
         set_up(&odoo, Transport::Jsonrpc).await;
-        let bot = Rpc::new(endpoint(&odoo, Transport::Jsonrpc, "concilia", "a long random password")).unwrap();
+        let bot =
+            Rpc::new(endpoint(&odoo, Transport::Jsonrpc, "concilia", "a long random password"))
+                .unwrap();
         let all = || Args::none().with("domain", json!([]));
         assert!(bot.call("res.partner", "search", all()).await.is_ok());
-        for model in ["sale.order", "account.move", "payment.provider", "ir.model.data", "ir.actions.server"] {
+        for model in
+            ["sale.order", "account.move", "payment.provider", "ir.model.data", "ir.actions.server"]
+        {
             let refused = bot.call(model, "search", all()).await;
             assert!(refused.is_err(), "{series:?}: the bot may read {model}");
         }
         let values = json!([{"name": "x"}]);
-        let refused = bot.call("res.partner", "create", Args::none().with("vals_list", values)).await;
+        let refused =
+            bot.call("res.partner", "create", Args::none().with("vals_list", values)).await;
         assert!(refused.is_err(), "{series:?}: the bot may create partners");
         let bindings = Args::none().with("model_name", "payment.transaction");
         let told = bot.call("ir.actions.actions", "get_bindings", bindings).await.unwrap();

@@ -43,12 +43,12 @@ struct Controls {
 /// One or many.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Some1<T> {
+enum OneOrMany<T> {
     Many(Vec<T>),
     One(T),
 }
 
-impl<T> Some1<T> {
+impl<T> OneOrMany<T> {
     fn list(self) -> Vec<T> {
         match self {
             Self::Many(list) => list,
@@ -97,7 +97,10 @@ async fn counters(State(controls): State<Controls>) -> Response {
     })))
 }
 
-async fn orders(State(controls): State<Controls>, Body(new): Body<Some1<NewOrder>>) -> Response {
+async fn orders(
+    State(controls): State<Controls>,
+    Body(new): Body<OneOrMany<NewOrder>>,
+) -> Response {
     done(controls.engine.edit(|tx| {
         let mut made = Vec::new();
         for new in new.list() {
@@ -146,7 +149,7 @@ fn named(tx: &super::world::Tx<'_>, name: &str) -> Outcome<super::value::Id> {
     fixtures::order_named(tx, name).ok_or_else(|| Raise::user(format!("no order {name}")))
 }
 
-async fn faults(State(controls): State<Controls>, Body(new): Body<Some1<Fault>>) -> Response {
+async fn faults(State(controls): State<Controls>, Body(new): Body<OneOrMany<Fault>>) -> Response {
     for fault in new.list() {
         controls.engine.faults.add(fault);
     }

@@ -178,12 +178,10 @@ fn compare_ids(led: &[Id], operator: &str, value: &Json, name: impl Fn(Id) -> St
         _ => led.is_empty(),
     };
     match (operator, value) {
-        ("=", one) => matches(one),
-        ("!=", one) => !matches(one),
         ("in", Json::Array(list)) => list.iter().any(matches),
         ("not in", Json::Array(list)) => !list.iter().any(matches),
-        ("in", one) => matches(one),
-        ("not in", one) => !matches(one),
+        ("=" | "in", one) => matches(one),
+        ("!=" | "not in", one) => !matches(one),
         ("ilike" | "like", Json::String(_)) => {
             led.iter().any(|id| compare_text(&name(*id), operator, value))
         }

@@ -1,6 +1,6 @@
 //! What Odoo says when it says no, in the words that were recorded (`odoo-api.md` 8).
 //!
-//! Not here: the envelope a transport puts around it ([`super::jsonrpc`], [`super::json2`]).
+//! Not here: the envelope a transport puts around it (`jsonrpc`, `json2`).
 
 use super::fields::Series;
 use super::value::Id;
@@ -137,6 +137,7 @@ impl Raise {
 
     /// What an exception of a server action's text looks like outside (`safe_eval` wraps
     /// everything but Odoo's own exceptions).
+    #[must_use]
     pub fn out_of_action(self, series: Series, code: &str) -> Self {
         let (class, text) = match &self {
             Self::Postgres(error) if error.code == UNIQUE_VIOLATION => {

@@ -3,7 +3,7 @@
 //! A fault is for the next so many calls of an operation. What comes before the call acts
 //! (delay, refusal, a cut connection) and what comes after (the answer is lost, or withheld)
 //! are told apart, because they mean opposite things to a caller. Carried out by
-//! [`super::server`]; set from Rust or over HTTP ([`super::control`]).
+//! `server`; set from Rust or over HTTP (`control`).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -76,11 +76,9 @@ impl FailingStep {
     pub fn raise(&self) -> Option<Raise> {
         let message = self.message.clone()?;
         Some(match &self.pgcode {
-            Some(code) => Raise::Postgres(PostgresError {
-                code: code.clone(),
-                message,
-                sentence: None,
-            }),
+            Some(code) => {
+                Raise::Postgres(PostgresError { code: code.clone(), message, sentence: None })
+            }
             None => Raise::user(message),
         })
     }
@@ -213,7 +211,7 @@ pub struct Hold {
 }
 
 /// Nothing is held for longer, so that a forgotten hold ends.
-const LONGEST_HOLD: Duration = Duration::from_secs(120);
+const LONGEST_HOLD: Duration = Duration::from_mins(2);
 
 impl Default for Hold {
     fn default() -> Self {

@@ -40,7 +40,7 @@ pub(super) fn close() -> Response {
 }
 
 /// The `data` of an exception.
-pub(super) fn error_data(error: &OdooError, arguments: Json) -> Json {
+pub(super) fn error_data(error: &OdooError, arguments: &Json) -> Json {
     let debug = format!("Traceback (most recent call last):\n{}: {}\n", error.name, error.message);
     json!({
         "name": error.name, "message": error.message, "arguments": arguments,

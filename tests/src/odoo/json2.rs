@@ -28,23 +28,28 @@ pub(super) struct Request<'r> {
 }
 
 /// Reads a request, or says what Odoo answers to something that is none.
-pub(super) fn read(series: Series, database: &str, request: &Request<'_>) -> Result<Job, Response> {
+pub(super) fn read(
+    series: Series,
+    database: &str,
+    request: &Request<'_>,
+) -> Result<Job, Box<Response>> {
     if series != Series::V19 {
         return Err(http::html(
             StatusCode::NOT_FOUND,
             "<!DOCTYPE html>\n<title>404 Not Found</title>\n",
-        ));
+        )
+        .into());
     }
     let wanted = request.headers.get("x-odoo-database").and_then(|value| value.to_str().ok());
     if wanted.is_some_and(|wanted| wanted != database) {
-        return Err(http::html(StatusCode::NOT_FOUND, NO_DATABASE));
+        return Err(http::html(StatusCode::NOT_FOUND, NO_DATABASE).into());
     }
     if !request.post {
         let text = "Did you mean POST /json/2/<model>/<method>?";
-        return Err(write(Err(OdooError::new("werkzeug.exceptions.NotFound", text))));
+        return Err(write(Err(OdooError::new("werkzeug.exceptions.NotFound", text))).into());
     }
     if !http::is_json(request.headers) {
-        return Err(http::html(StatusCode::UNSUPPORTED_MEDIA_TYPE, WRONG_TYPE));
+        return Err(http::html(StatusCode::UNSUPPORTED_MEDIA_TYPE, WRONG_TYPE).into());
     }
     let body = serde_json::from_slice::<Json>(request.body).map_err(|error| {
         let text = format!("could not parse the body as json: {error}");
@@ -95,7 +100,7 @@ pub(super) fn write(answer: Result<Json, OdooError>) -> Response {
     } else {
         json!([error.message])
     };
-    let mut response = http::json(status, &http::error_data(&error, arguments));
+    let mut response = http::json(status, &http::error_data(&error, &arguments));
     if status == StatusCode::UNAUTHORIZED {
         let challenge = HeaderValue::from_static("Bearer ");
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);

@@ -27,22 +27,22 @@ pub(super) fn read(
     post: bool,
     headers: &HeaderMap,
     body: &[u8],
-) -> Result<Request, Response> {
+) -> Result<Request, Box<Response>> {
     if !post || !http::is_json(headers) {
-        return Err(wrong_type(series));
+        return Err(wrong_type(series).into());
     }
     let Ok(envelope) = serde_json::from_slice::<Json>(body) else {
-        return Err(http::html(StatusCode::BAD_REQUEST, "Invalid JSON data"));
+        return Err(http::html(StatusCode::BAD_REQUEST, "Invalid JSON data").into());
     };
     if !envelope.is_object() {
-        return Err(http::html(StatusCode::BAD_REQUEST, "Invalid JSON-RPC data"));
+        return Err(http::html(StatusCode::BAD_REQUEST, "Invalid JSON-RPC data").into());
     }
     let params = &envelope["params"];
     let args = params["args"].as_array().cloned().unwrap_or_default();
     let job = match (params["service"].as_str(), params["method"].as_str()) {
         (Some("common"), Some("version")) => Job::Version,
         (Some("common"), Some("authenticate" | "login")) => authenticate(&args),
-        (Some("object"), Some("execute_kw" | "execute")) => execute(args),
+        (Some("object"), Some("execute_kw" | "execute")) => execute(&args),
         (Some("db"), _) => {
             Job::Fail(OdooError::new("odoo.exceptions.AccessDenied", "Access Denied"))
         }
@@ -81,19 +81,19 @@ fn authenticate(args: &[Json]) -> Job {
     Job::Authenticate { database: text(args, 0), login: text(args, 1), secret: text(args, 2) }
 }
 
-fn execute(args: Vec<Json>) -> Job {
+fn execute(args: &[Json]) -> Job {
     let mut named = args.get(6).and_then(Json::as_object).cloned().unwrap_or_default();
     let context = named.remove("context").unwrap_or_else(|| json!({}));
     Job::Execute {
-        database: Some(text(&args, 0)),
+        database: Some(text(args, 0)),
         who: Who::User {
             uid: args.get(1).and_then(Json::as_i64).unwrap_or(0),
-            secret: text(&args, 2),
+            secret: text(args, 2),
         },
         call: Call {
             transport: Transport::JsonRpc,
-            model: text(&args, 3),
-            method: text(&args, 4),
+            model: text(args, 3),
+            method: text(args, 4),
             positional: args.get(5).and_then(Json::as_array).cloned().unwrap_or_default(),
             named,
             context,
@@ -108,7 +108,7 @@ pub(super) fn write(series: Series, id: &Json, answer: Result<Json, OdooError>) 
         Err(error) => json!({"jsonrpc": "2.0", "id": id, "error": {
             "code": if series == Series::V19 { 0 } else { 200 },
             "message": "Odoo Server Error",
-            "data": http::error_data(&error, json!([error.message])),
+            "data": http::error_data(&error, &json!([error.message])),
         }}),
     };
     http::json(StatusCode::OK, &body)

@@ -202,8 +202,19 @@ impl SimOdoo {
 
     /// Holds the next call of an operation, before or after it acts.
     pub fn hold(&self, operation: Operation, point: Point, name: &str) -> Arc<Hold> {
+        self.hold_next(operation, point, name, 1)
+    }
+
+    /// Holds the next so many calls of an operation in one place.
+    pub fn hold_next(
+        &self,
+        operation: Operation,
+        point: Point,
+        name: &str,
+        calls: u32,
+    ) -> Arc<Hold> {
         let kind = Kind::Hold { name: name.to_owned(), point };
-        self.fault(operation, kind);
+        self.faults(operation, kind, calls);
         self.engine.faults.hold(name)
     }
 

@@ -317,7 +317,7 @@ fn command_targets(tx: &mut Tx<'_>, model: &str, json: &Json, before: &[Id]) -> 
             (Some(4), _) if !ids.contains(&id) => ids.push(id),
             (Some(5), _) => ids.clear(),
             (Some(6), Some(Json::Array(list))) => {
-                ids = list.iter().filter_map(Json::as_i64).collect()
+                ids = list.iter().filter_map(Json::as_i64).collect();
             }
             _ => {}
         }

@@ -114,7 +114,7 @@ fn refusal(series: Series, model: &str, access: Access) -> Raise {
         ],
         _ => &[settings],
     };
-    let list: String = allowed.iter().map(|group| format!("\t- {group}\n")).collect();
+    let list = allowed.iter().fold(String::new(), |list, group| format!("{list}\t- {group}\n"));
     let verb = access.verb();
     Raise::odoo(
         names::ACCESS,

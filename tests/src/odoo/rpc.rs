@@ -1,6 +1,6 @@
 //! Which methods can be called, with which arguments, and what they answer.
 //!
-//! Both transports end here ([`super::jsonrpc`], [`super::json2`]); where they differ in words
+//! Both transports end here (`jsonrpc`, `json2`); where they differ in words
 //! the transport says so ([`Transport`]). Facts: `odoo-api.md` 0, 8, 9.
 
 use serde_json::{Value as Json, json};
@@ -180,10 +180,7 @@ fn unknown_method(series: Series, call: &Call) -> Raise {
             names::ATTRIBUTE,
             format!("The method '{method}' does not exist on the model '{model}'"),
         ),
-        _ => Raise::odoo(
-            names::ATTRIBUTE,
-            format!("The method '{model}.{method}' does not exist"),
-        ),
+        _ => Raise::odoo(names::ATTRIBUTE, format!("The method '{model}.{method}' does not exist")),
     }
 }
 
@@ -390,19 +387,15 @@ fn get_param(tx: &Tx<'_>, call: &Call) -> Json {
 fn set_param(tx: &mut Tx<'_>, key: &str, value: &str) -> Outcome<Json> {
     rights::check(tx, "ir.config_parameter", Access::Write)?;
     let found = tx.tables().find("ir.config_parameter", |row| row.text("key") == key);
-    match found.map(|(id, row)| (id, row.text("value").to_owned())) {
-        Some((id, before)) => {
-            tx.update("ir.config_parameter", id, |row| row.set("value", value))?;
-            Ok(json!(before))
-        }
-        None => {
-            let mut values = Values::new();
-            values.insert("key".to_owned(), json!(key));
-            values.insert("value".to_owned(), json!(value));
-            orm::create(tx, "ir.config_parameter", &values)?;
-            Ok(json!(false))
-        }
+    if let Some((id, before)) = found.map(|(id, row)| (id, row.text("value").to_owned())) {
+        tx.update("ir.config_parameter", id, |row| row.set("value", value))?;
+        return Ok(json!(before));
     }
+    let mut values = Values::new();
+    values.insert("key".to_owned(), json!(key));
+    values.insert("value".to_owned(), json!(value));
+    orm::create(tx, "ir.config_parameter", &values)?;
+    Ok(json!(false))
 }
 
 fn object_reference(tx: &Tx<'_>, module: &str, name: &str) -> Outcome<Json> {

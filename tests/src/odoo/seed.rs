@@ -84,7 +84,18 @@ fn base(tx: &mut Tx<'_>, admin: &Login, uuid: &str) {
         1,
         Record::default().with("key", "database.uuid").with("value", uuid),
     );
-    let cron = name("Payment: Post-process transactions").with("active", true);
+    let title = if tx.series() == Series::V17 {
+        "payment: post-process transactions"
+    } else {
+        "Payment: Post-process transactions"
+    };
+    let cron = name(title)
+        .with("active", true)
+        .with("interval_number", Value::Int(10))
+        .with("interval_type", "minutes")
+        .with("user_id", Value::Ref(1))
+        .with("nextcall", "2026-11-23 06:41:23")
+        .with("lastcall", "2026-11-23 06:33:30");
     tx.put_at("ir.cron", 15, cron);
     groups(tx);
     users(tx, admin);
@@ -200,11 +211,7 @@ fn journal(tx: &mut Tx<'_>, company: Id, id: Id, about: [&str; 3], account: Id) 
 
 /// The name of the manual payment method.
 fn manual(series: Series) -> &'static str {
-    if series == Series::V17 {
-        "Manual"
-    } else {
-        "Manual Payment"
-    }
+    if series == Series::V17 { "Manual" } else { "Manual Payment" }
 }
 
 fn accounting(tx: &mut Tx<'_>) {
@@ -246,9 +253,7 @@ fn accounting(tx: &mut Tx<'_>) {
         tx.put_at("account.account", id, row);
     }
     for (id, kind) in [(1, "inbound"), (2, "outbound")] {
-        let row = name(manual(tx.series()))
-            .with("code", "manual")
-            .with("payment_type", kind);
+        let row = name(manual(tx.series())).with("code", "manual").with("payment_type", kind);
         tx.put_at("account.payment.method", id, row);
     }
     let demo = name("Demo").with("code", "demo").with("payment_type", "inbound");

@@ -47,7 +47,7 @@ async fn json_rpc(
 ) -> Response {
     let series = lock(&engine.world).series;
     match jsonrpc::read(series, method == Method::POST, &headers, &body) {
-        Err(refused) => refused,
+        Err(refused) => *refused,
         Ok(request) => {
             let id = request.id;
             detached(engine, request.job, move |answer| jsonrpc::write(series, &id, answer)).await
@@ -71,7 +71,7 @@ async fn json_2(
         body: &body,
     };
     match json2::read(series, &engine.database, &request) {
-        Err(refused) => refused,
+        Err(refused) => *refused,
         Ok(job) => detached(engine, job, json2::write).await,
     }
 }

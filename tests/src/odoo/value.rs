@@ -90,6 +90,7 @@ impl Amount {
     }
 
     /// Rounded half up, away from zero, to so many decimals, as Odoo stores money.
+    #[must_use]
     pub fn rounded(self, decimals: usize) -> Self {
         let step = 10_i64.pow(u32::try_from(PLACES.saturating_sub(decimals)).unwrap_or(0));
         let half = step / 2;
@@ -98,6 +99,7 @@ impl Amount {
     }
 
     /// This times another, rounded half up at the fourth decimal (quantity × price).
+    #[must_use]
     pub fn times(self, other: Self) -> Self {
         let product = i128::from(self.0) * i128::from(other.0);
         let scale = i128::from(SCALE);
@@ -106,6 +108,7 @@ impl Amount {
     }
 
     /// So many per cent of it.
+    #[must_use]
     pub fn percent(self, percent: Self) -> Self {
         Self(self.times(percent).0 / 100)
     }

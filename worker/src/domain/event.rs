@@ -201,7 +201,8 @@ mod tests {
     fn every_event_ever_written_still_reads_and_writes_the_same() {
         let lines: Vec<&str> = include_str!("events_v1.jsonl").lines().collect();
         for line in &lines {
-            let event: Event = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+            let event: Event =
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
             assert_eq!(serde_json::to_string(&event).unwrap(), *line);
             assert!(line.contains(&format!("\"kind\":\"{}\"", event.kind())), "{line}");
         }

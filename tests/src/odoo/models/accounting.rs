@@ -142,7 +142,7 @@ pub fn set_state(tx: &mut Tx<'_>, ids: &[Id], state: &str) -> Outcome<Json> {
     Ok(json!(false))
 }
 
-/// l10n_cl wants a tax payer type and a RUT for most documents (`odoo-api.md` 1).
+/// `l10n_cl` wants a tax payer type and a RUT for most documents (`odoo-api.md` 1).
 fn check_chilean_customer(tx: &Tx<'_>, invoice: &Record) -> Outcome<()> {
     let code = document_code(tx, invoice);
     if code.is_empty() || ["35", "38", "39", "41"].contains(&code.as_str()) {

@@ -15,7 +15,7 @@ use crate::odoo::world::Tx;
 /// The simulator's own table: mails a customer would have been sent.
 pub const MAIL: &str = "sim.mail";
 
-/// Defaults of a new provider. Its journal computes to the company's bank (captures 2_08).
+/// Defaults of a new provider. Its journal computes to the company's bank (captures `2_08`).
 pub fn prepare_provider(tx: &mut Tx<'_>, record: &mut Record) {
     record.fill("code", "none");
     record.fill("state", "disabled");
@@ -31,7 +31,7 @@ pub fn prepare_provider(tx: &mut Tx<'_>, record: &mut Record) {
     }
 }
 
-/// A custom provider in use needs its mode (captures 2_04).
+/// A custom provider in use needs its mode (captures `2_04`).
 pub fn check_provider(record: &Record) -> Outcome<()> {
     let in_use = matches!(record.text("state"), "test" | "enabled");
     if in_use && record.text("code") == "custom" && record.text("custom_mode").is_empty() {

@@ -1,0 +1,169 @@
+//! What both actions begin with, and what records look like in their answers.
+//!
+//! The part that stands letter by letter in `observe.py` and in `book.py`.
+
+use serde_json::{Value as Json, json};
+
+use crate::odoo::errors::{Outcome, Raise};
+use crate::odoo::models::accounting;
+use crate::odoo::orm;
+use crate::odoo::value::{Id, Record};
+use crate::odoo::world::Tx;
+
+pub(super) struct Provider {
+    pub(super) id: Id,
+    pub(super) state: String,
+    pub(super) method: Option<Id>,
+    pub(super) ready: bool,
+}
+
+pub(super) struct Request {
+    pub(super) company: Id,
+    pub(super) domain: Vec<Json>,
+    pub(super) items: Vec<Json>,
+    pub(super) ours: Vec<Id>,
+    pub(super) provider: Option<Provider>,
+}
+
+pub(super) fn read_request(tx: &Tx<'_>) -> Outcome<Request> {
+    let request = need(&tx.caller.context, "concilia")?;
+    let items = need(request, "items")?.as_array().cloned().unwrap_or_default();
+    if need(request, "protocol")? != &json!(1) || items.len() > 100 {
+        return Err(Raise::user(
+            "Concilia: this action speaks protocol 1, with at most 100 items a call.",
+        ));
+    }
+    let company = need(request, "company_id")?.as_i64().unwrap_or(0);
+    let ours = tx
+        .rows("ir.model.data")
+        .filter(|(_, row)| {
+            row.text("module") == "concilia" && row.text("model") == "payment.provider"
+        })
+        .map(|(_, row)| row.int("res_id"))
+        .collect();
+    Ok(Request {
+        company,
+        domain: request.get("domain").and_then(Json::as_array).cloned().unwrap_or_default(),
+        items,
+        ours,
+        provider: find_provider(tx, company),
+    })
+}
+
+pub(super) fn find_provider(tx: &Tx<'_>, company: Id) -> Option<Provider> {
+    let (_, found) = named(tx, &format!("provider_company_{company}"), "payment.provider");
+    let id = found?;
+    let row = tx.get("payment.provider", id)?;
+    if row.reference("company_id") != Some(company) {
+        return None;
+    }
+    let method = orm::related(tx, "payment.provider", id, "payment_method_ids").first().copied();
+    let has_account = tx.rows("account.payment.method.line").any(|(_, line)| {
+        line.reference("payment_provider_id") == Some(id)
+            && line.text("payment_type") == "inbound"
+            && line.reference("payment_account_id").is_some()
+    });
+    Some(Provider {
+        id,
+        state: row.text("state").to_owned(),
+        method,
+        ready: method.is_some() && has_account,
+    })
+}
+
+/// The external id of that name and the record it leads to, each perhaps absent.
+pub(super) fn named(tx: &Tx<'_>, name: &str, model: &str) -> (bool, Option<Id>) {
+    let ours = |row: &Record| row.text("module") == "concilia" && row.text("name") == name;
+    let Some((_, row)) = tx.tables().find("ir.model.data", ours) else {
+        return (false, None);
+    };
+    let id = row.int("res_id");
+    let led = row.text("model") == model && tx.get(model, id).is_some();
+    (true, led.then_some(id))
+}
+
+pub(super) fn need<'j>(json: &'j Json, key: &str) -> Outcome<&'j Json> {
+    json.get(key).ok_or_else(|| Raise::odoo("builtins.KeyError", format!("'{key}'")))
+}
+
+pub(super) fn database(tx: &Tx<'_>) -> Json {
+    let found = tx.tables().find("ir.config_parameter", |row| row.text("key") == "database.uuid");
+    found.map_or(json!(false), |(_, row)| json!(row.text("value")))
+}
+
+/// The `VERSION` line of the stored text.
+pub(super) fn version(code: &str) -> &str {
+    let line = code.lines().find_map(|line| line.strip_prefix("VERSION = '"));
+    line.and_then(|rest| rest.strip_suffix('\'')).unwrap_or("")
+}
+
+pub(super) fn text_or_false(text: &str) -> Json {
+    if text.is_empty() { json!(false) } else { json!(text) }
+}
+
+pub(super) fn currency_of(tx: &Tx<'_>, row: &Record) -> (String, usize) {
+    let currency = row.reference("currency_id").and_then(|id| tx.get("res.currency", id));
+    currency.map_or_else(Default::default, |row| {
+        let places = usize::try_from(row.int("decimal_places")).unwrap_or(0);
+        (row.text("name").to_owned(), places)
+    })
+}
+
+pub(super) fn transaction_row(tx: &Tx<'_>, ours: &[Id], row: &Record) -> Json {
+    let (currency, places) = currency_of(tx, row);
+    json!({
+        "reference": row.text("reference"),
+        "provider_reference": text_or_false(row.text("provider_reference")),
+        "ours": row.reference("provider_id").is_some_and(|id| ours.contains(&id)),
+        "state": row.text("state"), "amount": row.amount("amount").text(places),
+        "currency": currency, "company_id": row.reference("company_id"),
+    })
+}
+
+pub(super) fn invoice_row(tx: &Tx<'_>, id: Id) -> Json {
+    let Some(row) = tx.get("account.move", id) else {
+        return Json::Null;
+    };
+    let (currency, places) = currency_of(tx, row);
+    let name = row.text("name");
+    let live = |payment: &Id| {
+        let payment = tx.get("account.payment", *payment);
+        payment.is_some_and(|row| ["posted", "in_process", "paid"].contains(&row.text("state")))
+    };
+    let payments = accounting::payments_of_invoice(tx, id).iter().filter(|one| live(one)).count();
+    json!({
+        "id": id, "name": text_or_false(if name == "/" { "" } else { name }),
+        "type": row.text("move_type"), "state": row.text("state"), "payment_state": row.text("payment_state"),
+        "company_id": row.reference("company_id"), "currency": currency,
+        "total": row.amount("amount_total").text(places),
+        "residual": row.amount("amount_residual").text(places), "payments": payments,
+    })
+}
+
+pub(super) fn booking_row(tx: &Tx<'_>, id: Id) -> Json {
+    let Some(row) = tx.get("payment.transaction", id) else {
+        return json!(false);
+    };
+    let (currency, places) = currency_of(tx, row);
+    let payment = row.reference("payment_id").and_then(|id| tx.get("account.payment", id));
+    let payment_text =
+        |field: &str| payment.map_or(json!(false), |row| text_or_false(row.text(field)));
+    let sorted = |field: &str| {
+        let mut ids = row.references(field).to_vec();
+        ids.sort_unstable();
+        ids
+    };
+    let orders: Vec<&str> = sorted("sale_order_ids")
+        .into_iter()
+        .filter_map(|id| tx.get("sale.order", id))
+        .map(|order| order.text("name"))
+        .collect();
+    let invoices: Vec<Json> =
+        sorted("invoice_ids").into_iter().map(|id| invoice_row(tx, id)).collect();
+    json!({
+        "transaction": row.text("reference"), "state": row.text("state"),
+        "amount": row.amount("amount").text(places), "currency": currency,
+        "company_id": row.reference("company_id"), "payment": payment_text("name"),
+        "date": payment_text("date"), "orders": orders, "invoices": invoices,
+    })
+}
