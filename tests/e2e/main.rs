@@ -5,6 +5,8 @@
 //! [`scenario`] is the ordinary day. The rest is what goes wrong: [`crashes`], [`races`],
 //! [`ingress`], [`broker`], [`gaps`], [`weather`], [`bad_input`]; [`laws`] holds of any log.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where and stop")]
+
 use concilia_tests::harness::database::StoreKind;
 use concilia_tests::harness::shop::Series;
 use concilia_tests::harness::system::Options;

@@ -13,6 +13,8 @@ crate::on!(
 
 async fn every_webhook_ends_where_it_should(options: Options) {
     let system = System::start(options).await;
+    let again = system.set_up_odoo().await;
+    assert!(again.contains("Everything was as it must be."), "{again}");
     let with_invoice = payments_with_an_invoice(&system).await;
     for payment in &with_invoice {
         let row = system.rests_as(&payment.event, "reconciled").await;
@@ -59,16 +61,15 @@ async fn a_fresh_payment_costs_two_calls(system: &System) {
     let order = system.shop.order(1_990, "name", "TWO-CALLS");
     let payment = system.pay(1_990, &order.key);
     let (before, _) = system.shop.calls();
-    system.received(None, payment.body.clone()).await;
+    let answer = system.received(None, payment.body.clone()).await;
+    assert_eq!(answer.body["id"], payment.event.as_str(), "the default account is the first");
     system.rests_as(&payment.event, "reconciled").await;
     assert_eq!(system.shop.calls().0 - before, 2);
 }
 
 async fn a_payment_before_its_invoice(system: &System) {
     let order = system.shop.order(20_000, "name", "BEFORE-ITS-INVOICE");
-    let payment = system.pay(20_000, &order.key);
-    let answer = system.received(None, payment.body.clone()).await;
-    assert_eq!(answer.body["id"], payment.event.as_str(), "the default account is the first");
+    let payment = system.pay_and_tell(20_000, &order.key);
     let row = system.rests_as(&payment.event, "reconciled").await;
     let booking = row.odoo.unwrap();
     assert!(booking.invoices.is_empty() && booking.orders == [order.key.clone()], "{booking:?}");

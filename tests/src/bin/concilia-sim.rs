@@ -99,7 +99,7 @@ struct Play {
     /// Its configuration.
     #[arg(long)]
     config: PathBuf,
-    /// The log holds events of earlier runs: only what this run adds is compared.
+    /// The log may hold events of earlier runs: only what this run adds is compared.
     #[arg(long)]
     accept_existing: bool,
     /// The language of the screen.
@@ -116,18 +116,27 @@ enum Language {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
+async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let filter = EnvFilter::try_from_env("CONCILIA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
     // Only one provider is built in; a second call would only say that it is there.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match arguments.command {
-        Command::Serve(serve) => run(serve).await.map(|()| ExitCode::SUCCESS),
-        Command::Play(play) => {
-            let right = scenario::play(&options(play)?).await?;
-            Ok(if right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    match carry_out(arguments.command).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
         }
+    }
+}
+
+/// Answers whether everything is as it should be.
+async fn carry_out(command: Command) -> anyhow::Result<bool> {
+    match command {
+        Command::Serve(serve) => run(serve).await.map(|()| true),
+        Command::Play(play) => scenario::play(&options(play)?).await,
     }
 }
 
@@ -191,18 +200,23 @@ impl From<OdooSeries> for Series {
     }
 }
 
+impl From<Language> for Lang {
+    fn from(language: Language) -> Self {
+        match language {
+            Language::En => Self::En,
+            Language::Es => Self::Es,
+        }
+    }
+}
+
 fn options(play: Play) -> anyhow::Result<scenario::Options> {
     Ok(scenario::Options {
         ingress: play.ingress,
         ventipay: play.ventipay,
         odoo: play.odoo,
         secret: read_secret(&play.webhook_secret_file)?,
-        worker: Worker { binary: play.worker_bin, config: play.config },
+        worker: Worker { binary: play.worker_bin, config: play.config, lang: play.lang.into() },
         accept_existing: play.accept_existing,
-        lang: match play.lang {
-            Language::En => Lang::En,
-            Language::Es => Lang::Es,
-        },
     })
 }
 

@@ -99,7 +99,7 @@ impl Settings {
             self.webhook_secret_files,
             self.odoo,
             self.transport,
-            self.odoo_key_file,
+            self.odoo_key_file.display().to_string(),
             self.odoo_timeout_ms,
         );
         if connector == "custom" {

@@ -19,7 +19,7 @@ const CONNECTIONS: usize = 16;
 const SENT_MAX: usize = 100;
 
 /// How long the worker may take for all of it.
-const CONSUMED: Duration = Duration::from_secs(60);
+const CONSUMED: Duration = Duration::from_mins(1);
 
 /// What was sent and answered so far.
 #[derive(Debug, Default)]

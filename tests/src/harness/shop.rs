@@ -59,7 +59,7 @@ impl Shop {
         let (login, password) = (ADMIN.0.to_owned(), ADMIN.1.to_owned());
         let admin = Login { login, api_key: Some(password.clone()), password };
         let database = DATABASE.to_owned();
-        let options = SimOdooOptions { admin, database, ..SimOdooOptions::new(series) };
+        let options = SimOdooOptions { database, admin, ..SimOdooOptions::new(series) };
         let odoo = SimOdoo::start(options).await.context("starting the simulated Odoo")?;
         Ok(Self { odoo })
     }
@@ -172,7 +172,14 @@ impl System {
         self.pay_with(amount, "external_id", json!(key))
     }
 
-    /// The same, with the key in another field of the checkout.
+    /// The same, and Ventipay tells of it by itself, again and again until it is received.
+    pub fn pay_and_tell(&self, amount: i64, key: &str) -> Payment {
+        let pay =
+            Pay::clp(amount).with("external_id", key).with("metadata", json!({"note": MARKER}));
+        self.paid(&pay.to(&self.webhook_url()))
+    }
+
+    /// As [`System::pay`], with the key in another field of the checkout.
     pub fn pay_with(&self, amount: i64, field: &str, value: Value) -> Payment {
         let mut metadata = json!({"note": MARKER});
         let mut pay = Pay::clp(amount).untold();
@@ -181,7 +188,11 @@ impl System {
         } else {
             pay = pay.with(field, value);
         }
-        let paid = self.ventipay.pay(&pay.with("metadata", metadata)).expect("it can be paid");
+        self.paid(&pay.with("metadata", metadata))
+    }
+
+    fn paid(&self, pay: &Pay) -> Payment {
+        let paid = self.ventipay.pay(pay).expect("it can be paid");
         let body = self.ventipay.body(&paid.event).expect("there is such an event");
         Payment { checkout: paid.checkout, event: paid.event, body }
     }

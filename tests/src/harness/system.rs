@@ -126,11 +126,8 @@ impl System {
         };
         settings.write(&config_file(folder.path()))?;
         let http = reqwest::Client::builder().timeout(PATIENCE).build()?;
-        let (login, password) = shop.admin();
-        let mut setup = command(folder.path(), "concilia-worker", &["odoo", "setup"])?;
-        setup.env("CONCILIA_ODOO_ADMIN_LOGIN", login).env("CONCILIA_ODOO_ADMIN_PASSWORD", password);
         let ingress = spawn_ingress(folder.path(), 1)?;
-        run(setup).await.context("odoo setup")?;
+        run(setup(folder.path(), &shop)?).await.context("odoo setup")?;
         let mut system = Self {
             nats,
             database,
@@ -204,6 +201,12 @@ impl System {
         self.folder.path()
     }
 
+    /// Where Ventipay delivers webhooks of the default account.
+    pub fn webhook_url(&self) -> String {
+        let base = self.ingress.public_url.as_deref().unwrap_or_default();
+        format!("{base}/ventipay/webhook")
+    }
+
     /// A new file of the system's folder.
     pub fn write_file(&self, name: &str, text: &str) -> PathBuf {
         let file = self.folder.path().join(name);
@@ -217,7 +220,13 @@ impl System {
         run(command.expect("the worker was built")).await.expect("the command succeeds")
     }
 
-    /// The same, read as JSON.
+    /// Runs `concilia-worker odoo setup` once more; answers what it printed.
+    pub async fn set_up_odoo(&self) -> String {
+        let command = setup(self.folder.path(), &self.shop).expect("the worker was built");
+        run(command).await.expect("the set-up succeeds")
+    }
+
+    /// Runs `concilia-worker` with these arguments; answers the JSON it printed.
     pub async fn operator_json(&self, arguments: &[&str]) -> Value {
         serde_json::from_str(&self.operator(arguments).await).expect("it prints JSON")
     }
@@ -264,6 +273,13 @@ fn command(folder: &Path, program: &str, arguments: &[&str]) -> anyhow::Result<C
         .env("CONCILIA_CONFIG", config_file(folder))
         .env("CONCILIA_LOG", "debug")
         .env("CONCILIA_LOG_FORMAT", "json");
+    Ok(command)
+}
+
+fn setup(folder: &Path, shop: &Shop) -> anyhow::Result<Command> {
+    let mut command = command(folder, "concilia-worker", &["odoo", "setup"])?;
+    let (login, password) = shop.admin();
+    command.env("CONCILIA_ODOO_ADMIN_LOGIN", login).env("CONCILIA_ODOO_ADMIN_PASSWORD", password);
     Ok(command)
 }
 

@@ -47,6 +47,16 @@ pub enum Lang {
     Es,
 }
 
+impl Lang {
+    /// As command lines name it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Es => "es",
+        }
+    }
+}
+
 /// Where the processes are, and how the run is shown.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -58,12 +68,10 @@ pub struct Options {
     pub odoo: String,
     /// The webhook secret of every account.
     pub secret: Secret,
-    /// The worker's commands.
+    /// The worker's commands; their language is that of the screen.
     pub worker: Worker,
-    /// The log may hold events already; else its sums must be those of this run alone.
+    /// The log may hold events already: what this run adds to the sums is compared.
     pub accept_existing: bool,
-    /// The language of the screen.
-    pub lang: Lang,
 }
 
 /// A case on its way.
@@ -78,13 +86,17 @@ struct Running {
 /// Plays the scenario. Answers whether everything ended as expected and no peso is missing;
 /// fails if a process cannot be reached.
 pub async fn play(options: &Options) -> anyhow::Result<bool> {
-    let screen = Screen::new(options.lang);
+    let screen = Screen::new(options.worker.lang);
     let actor = Actor {
         ventipay: Ventipay::new(&options.ventipay)?,
         odoo: OdooSim::new(&options.odoo)?,
         ingress: options.ingress.trim_end_matches('/').to_owned(),
         secret: options.secret.clone(),
     };
+    anyhow::ensure!(
+        options.accept_existing || options.worker.events().await?.is_empty(),
+        "The log holds events already: pass --accept-existing to add this run to them."
+    );
     let before = pesos(&options.worker.balance().await?);
     let mut running = tell(&actor, &screen).await?;
     let (rows, world) = settle(&actor, &options.worker, &screen, &mut running).await?;
@@ -94,7 +106,6 @@ pub async fn play(options: &Options) -> anyhow::Result<bool> {
     screen.table(&running, &verdicts, &rows, &world);
     let sums = options.worker.balance().await?;
     screen.balance(&sums);
-    let before = if options.accept_existing { before } else { Sums::none(Currency::Clp) };
     let adds_up = adds_up(&running, &verdicts, &world, before, &sums);
     screen.conclusion(&verdicts, &adds_up);
     Ok(adds_up.is_ok() && verdicts.iter().all(|verdict| *verdict == Verdict::Right))

@@ -13,6 +13,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::process::Command;
 
+use super::Lang;
+
 /// Longest one command may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -26,6 +28,8 @@ pub struct Worker {
     pub binary: PathBuf,
     /// Its configuration.
     pub config: PathBuf,
+    /// The language of its sentences.
+    pub lang: Lang,
 }
 
 /// One event of the log; fields nothing here reads are left out.
@@ -111,6 +115,7 @@ impl Worker {
             .args(words)
             .arg("--config")
             .arg(&self.config)
+            .args(["--lang", self.lang.code()])
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .output();

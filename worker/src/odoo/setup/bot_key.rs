@@ -44,6 +44,10 @@ pub(super) async fn ensure_key(
             Change::Fixed("Odoo refused the one that was there".to_owned())
         }
     };
+    // Before there is a key that could not be kept.
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        tokio::fs::create_dir_all(folder).await.map_err(|source| file_error(path, source))?;
+    }
     let key = make_key(records, bot).await?;
     write_key(path, &key).await.map_err(|source| file_error(path, source))?;
     report.line(object, change);
