@@ -1,8 +1,8 @@
 //! Every configuration key: its meaning, unit, default and bounds.
 //!
-//! Not here: how keys are found and overridden ([`super::keys`]). Adding a key: a field here
+//! Not here: how keys are found and overridden (`keys.rs`). Adding a key: a field here
 //! with its doc comment, a line in `keys::KNOWN`, and, where it can be wrong on its own or
-//! together with another, a sentence in [`Config::problems`].
+//! together with another, a sentence in `Config::problems`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! The scenario as data: one line per case, with what is expected of it. Pure.
 //!
 //! Reads as a ledger: account, amount, story, expected end. How a story is played is
-//! [`super::act`]; how its end is judged is [`super::judge`].
+//! [`super::act`]; how its end is judged is [`mod@super::judge`].
 
 use serde_json::{Map, Value, json};
 
