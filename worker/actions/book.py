@@ -50,6 +50,8 @@ database = env['ir.config_parameter'].sudo().get_param('database.uuid')
 NAME_LETTERS = set('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_')
 DIGITS = set('0123456789')
 RUN_AGAIN = ('40001', '40P01', '55P03')  # serialization failure, deadlock, lock not available: Odoo repeats the call
+# Nothing the item is to blame for: connection, resources, an operator or a timeout, system; an aborted transaction.
+WEATHER_CLASSES, ABORTED = ('08', '53', '57', '58'), '25P02'
 UNIQUE_VIOLATION = '23505'
 
 
@@ -179,15 +181,17 @@ def isolated(item):
         savepoint.close(rollback=True)
         code = ''
         try:
-            code = error.pgcode
+            code = error.pgcode or ''
         except Exception:
             code = ''
-        if code in RUN_AGAIN:
+        if code in RUN_AGAIN or code[:2] in WEATHER_CLASSES or code == ABORTED:
             raise error
-        if code == UNIQUE_VIOLATION:
-            return result(item['name'], 'again', 'race')
         # Of a database error only the first line: the next ones quote the row.
         detail = str(error).split('\n')[0] if code else str(error)
+        # Another module's unique constraint is no race for our name, and may refuse for ever.
+        if code == UNIQUE_VIOLATION and ('payment_transaction_reference_uniq' in detail
+                                         or 'ir_model_data_module_name_uniq_index' in detail):
+            return result(item['name'], 'again', 'race')
         return result(item['name'], 'failed', 'odoo', detail[:500])
 
 

@@ -3,7 +3,7 @@
 //! `/healthz`: the process answers. `/readyz`: what it needs answers too. `/metrics`:
 //! Prometheus text. Not here: what operators look at (`views`, `commands`).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::State;
@@ -18,8 +18,8 @@ use crate::shell::Shell;
 pub struct Admin {
     /// The store is asked whether it answers.
     pub shell: Arc<Shell>,
-    /// The broker's connection; absent where no role needs one.
-    pub broker: Option<async_nats::Client>,
+    /// The broker's connection, once there is one; absent where no role needs one.
+    pub broker: Option<Arc<OnceLock<async_nats::Client>>>,
     /// Where metrics are collected.
     pub metrics: PrometheusHandle,
 }
@@ -38,8 +38,10 @@ async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {
     if let Err(error) = admin.shell.store.ping().await {
         missing.push(format!("{error}"));
     }
-    let connected = |client: &async_nats::Client| {
-        client.connection_state() == async_nats::connection::State::Connected
+    let connected = |broker: &Arc<OnceLock<async_nats::Client>>| {
+        broker.get().is_some_and(|client| {
+            client.connection_state() == async_nats::connection::State::Connected
+        })
     };
     if !admin.broker.as_ref().is_none_or(connected) {
         missing.push("the broker is not connected".to_owned());

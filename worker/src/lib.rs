@@ -29,6 +29,8 @@ pub mod say;
 
 pub mod shell;
 
+pub mod gate;
+
 pub mod clock;
 
 pub mod crash;

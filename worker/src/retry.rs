@@ -25,10 +25,30 @@ pub fn wait_s(schedule: &Retry, attempt: u32) -> u64 {
 
 /// The wait after `attempt` (from 1), with equal jitter: from half of [`wait_s`] to all of it.
 pub fn due_after(schedule: &Retry, attempt: u32, jitter: Jitter) -> SignedDuration {
-    let whole_ms = u128::from(wait_s(schedule, attempt)) * 1000;
+    spread(wait_s(schedule, attempt), jitter)
+}
+
+fn spread(wait_s: u64, jitter: Jitter) -> SignedDuration {
+    let whole_ms = u128::from(wait_s) * 1000;
     let half_ms = whole_ms / 2;
     let random_ms = (whole_ms - half_ms) * u128::from(jitter.0) / u128::from(u32::MAX);
     SignedDuration::from_millis(i64::try_from(half_ms + random_ms).unwrap_or(i64::MAX))
+}
+
+/// Longest wait for a system that does not answer, in seconds, before jitter.
+const WEATHER_CAP_S: u64 = 300;
+
+/// The wait while a system we need does not answer: half as long as it has been away, from the
+/// schedule's base to five minutes, with equal jitter.
+pub fn weather_after(
+    schedule: &Retry,
+    since: Timestamp,
+    now: Timestamp,
+    jitter: Jitter,
+) -> SignedDuration {
+    let away_s = u64::try_from(now.duration_since(since).as_secs()).unwrap_or(0);
+    let cap_s = WEATHER_CAP_S.min(schedule.cap_s).max(schedule.base_s);
+    spread((away_s / 2).clamp(schedule.base_s, cap_s), jitter)
 }
 
 /// Whether an event Pending since `since` has been tried long enough.
@@ -53,6 +73,16 @@ mod tests {
     fn jitter_spans_half_of_the_wait_to_all_of_it() {
         let due = |jitter| due_after(&Retry::default(), 2, Jitter(jitter)).as_millis();
         assert_eq!((due(0), due(u32::MAX)), (15_000, 30_000));
+    }
+
+    #[test]
+    fn bad_weather_is_waited_out_ever_more_patiently_up_to_five_minutes() {
+        let since = Timestamp::UNIX_EPOCH;
+        let wait = |away_s| {
+            let now = since + SignedDuration::from_secs(away_s);
+            weather_after(&Retry::default(), since, now, Jitter(u32::MAX)).as_secs()
+        };
+        assert_eq!([wait(0), wait(60), wait(240), wait(86_400)], [15, 30, 120, 300]);
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub async fn settle_due(shell: Arc<Shell>, config: &Config, stop: &CancellationT
         };
         let claimed = !claims.is_empty();
         for claim in claims {
-            under_way.spawn(one(Arc::clone(&shell), claim));
+            under_way.spawn(one(Arc::clone(&shell), claim, lease));
         }
         if stop.is_cancelled() {
             break;
@@ -54,7 +54,7 @@ pub async fn settle_due(shell: Arc<Shell>, config: &Config, stop: &CancellationT
             continue;
         }
         tokio::select! {
-            Some(_) = under_way.join_next() => {}
+            Some(ended) = under_way.join_next() => report_crash(ended),
             () = tokio::time::sleep(LOOK_AGAIN) => {}
             () = stop.cancelled() => {}
         }
@@ -68,14 +68,16 @@ pub async fn settle_due(shell: Arc<Shell>, config: &Config, stop: &CancellationT
 
 /// Settles one stream. A failure is logged once, here; the lease runs out and somebody else
 /// takes over, so nothing is lost by giving up.
-async fn one(shell: Arc<Shell>, claim: Claim) {
+async fn one(shell: Arc<Shell>, claim: Claim, lease: SignedDuration) {
     let started = std::time::Instant::now();
-    let mut settled = settle(&shell, &claim).await;
+    let call_by = shell.clock.now() + lease - shell.call_max;
+    let mut settled = settle(&shell, &claim, call_by).await;
     for _ in 1..STARTS_MAX {
-        if !matches!(settled, Err(StoreError::Conflict)) {
+        let lost = shell.clock.now() >= call_by;
+        if lost || !matches!(settled, Err(StoreError::Conflict)) {
             break;
         }
-        settled = settle(&shell, &claim).await;
+        settled = settle(&shell, &claim, call_by).await;
     }
     metrics::histogram!("concilia_worker_settle_seconds").record(started.elapsed());
     let outcome = match &settled {
@@ -89,6 +91,18 @@ async fn one(shell: Arc<Shell>, claim: Claim) {
         Err(StoreError::Conflict) => {
             tracing::info!(stream = %claim.stream, "somebody else was first; leaving it to them");
         }
+        // Trying again will not help: a person must look at the database.
+        Err(error @ StoreError::Corrupt(_)) => {
+            tracing::error!(stream = %claim.stream, %error, "the log does not read");
+        }
         Err(error) => tracing::warn!(stream = %claim.stream, %error, "settling was interrupted"),
+    }
+}
+
+/// A bug in one stream's way must not stop the others, nor go unseen.
+fn report_crash(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        metrics::counter!("concilia_worker_settled_total", "outcome" => "crash").increment(1);
+        tracing::error!(%error, "settling a stream crashed; it is tried again when its lease ends");
     }
 }

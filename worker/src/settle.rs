@@ -12,13 +12,15 @@
 use concilia_shared::id::AccountName;
 use jiff::Timestamp;
 
+use crate::clock::Clock;
 use crate::crash;
 use crate::domain::decide::{self, Decision, Plan, Seen, Verdict};
-use crate::domain::event::{CheckoutPaid, Event, Fact, Matched};
+use crate::domain::event::{Event, Fact, Matched};
 use crate::domain::observe::{AtVentipay, Book, Lookup};
 use crate::domain::reason::{NotReady, PendingReason};
 use crate::domain::state::{State, Status, Told};
 use crate::odoo::{Odoo, OdooError};
+use crate::retry;
 use crate::shell::{AccountShell, Shell};
 use crate::store::{Claim, Recorded, Step, StoreError, Then};
 use crate::ventipay::VentipayError;
@@ -35,7 +37,10 @@ const BOOK_TRIES: usize = 3;
 const LOOKS_MAX: usize = 2;
 
 /// Brings a claimed stream to rest, or as far as it can be brought now.
-pub async fn settle(shell: &Shell, claim: &Claim) -> Result<(), StoreError> {
+///
+/// After `call_by` no further call is started, so that the claim is still held when what came of
+/// the last one is recorded.
+pub async fn settle(shell: &Shell, claim: &Claim, call_by: Timestamp) -> Result<(), StoreError> {
     crash::point("settle.claimed");
     for _ in 0..EVENTS_MAX {
         let history = shell.store.stream(&claim.stream).await?;
@@ -49,7 +54,7 @@ pub async fn settle(shell: &Shell, claim: &Claim) -> Result<(), StoreError> {
                 .advance(claim, &Step { events: Vec::new(), after_sequence, then }, now)
                 .await;
         };
-        let event = attend(shell, claim, &state, told).await?;
+        let event = attend(shell, claim, &state, told, call_by).await?;
         let now = shell.clock.now();
         let (events, then) = match still_waiting(told, &event, now) {
             Some(due_at) => (Vec::new(), Then::DueAt(due_at)),
@@ -77,6 +82,7 @@ async fn attend(
     claim: &Claim,
     state: &State,
     told: &Told,
+    call_by: Timestamp,
 ) -> Result<Event, StoreError> {
     let account = AccountName::parse(claim.stream.account()).ok();
     let ports = account.as_ref().and_then(|name| shell.accounts.get(name));
@@ -85,10 +91,15 @@ async fn attend(
             let body = shell.store.payload(&name, &told.webhook.event_id).await?;
             match decide::plan(told, state, &ports.settings, body.as_deref()) {
                 Plan::Rest(verdict) => verdict,
-                Plan::LookUp(lookup) => reconcile(ports, told, &lookup).await,
+                Plan::LookUp(lookup) => {
+                    let calls = Calls { clock: shell.clock.as_ref(), by: call_by };
+                    let verdict = reconcile(ports, told, &lookup, &calls).await;
+                    note_weather(shell, ports, &verdict);
+                    verdict
+                }
             }
         }
-        _ => Verdict::Pending(PendingReason::NotReady { why: NotReady::NoOdoo }),
+        _ => decide::without_account(told),
     };
     let event =
         decide::rest(told, verdict, &shell.schedule, shell.clock.now(), shell.clock.jitter());
@@ -114,13 +125,48 @@ fn still_waiting(told: &Told, event: &Event, now: Timestamp) -> Option<Timestamp
     }
 }
 
+/// Until when calls may be started.
+struct Calls<'a> {
+    clock: &'a dyn Clock,
+    by: Timestamp,
+}
+
+impl Calls<'_> {
+    /// An account behind a closed gate is not asked, nor anybody when the claim may run out
+    /// before the answer is there.
+    fn refused(&self, ports: &AccountShell) -> Option<PendingReason> {
+        let now = self.clock.now();
+        let late = (now >= self.by).then_some(PendingReason::OdooUnavailable);
+        ports.gate.closed(now).or(late)
+    }
+}
+
+/// Closes the account's gate for as long as the first retry would wait.
+fn note_weather(shell: &Shell, ports: &AccountShell, verdict: &Verdict) {
+    let now = shell.clock.now();
+    if let Verdict::Pending(reason) = verdict
+        && ports.gate.closed(now).is_none()
+    {
+        let wait = retry::due_after(&shell.schedule, 1, shell.clock.jitter());
+        ports.gate.close(reason, now + wait);
+    }
+}
+
 /// Observe, decide, perform, conclude.
-async fn reconcile(ports: &AccountShell, told: &Told, lookup: &Lookup) -> Verdict {
+async fn reconcile(
+    ports: &AccountShell,
+    told: &Told,
+    lookup: &Lookup,
+    calls: &Calls<'_>,
+) -> Verdict {
     let (Some(odoo), Fact::CheckoutPaid(paid)) = (&ports.odoo, &told.webhook.fact) else {
         return Verdict::Pending(PendingReason::NotReady { why: NotReady::NoOdoo });
     };
     let mut verdict = Verdict::Pending(PendingReason::NoMatch);
     for _ in 0..LOOKS_MAX {
+        if let Some(reason) = calls.refused(ports) {
+            return Verdict::Pending(reason);
+        }
         let seen = match observe(ports, odoo.as_ref(), lookup).await {
             Ok(seen) => seen,
             Err(reason) => return Verdict::Pending(reason),
@@ -128,7 +174,7 @@ async fn reconcile(ports: &AccountShell, told: &Told, lookup: &Lookup) -> Verdic
         crash::point("settle.observed");
         verdict = match decide::decide(told, paid, &seen, &ports.settings) {
             Decision::Rest(verdict) => verdict,
-            Decision::Book(book, matched) => perform(odoo.as_ref(), paid, &book, &matched).await,
+            Decision::Book(book, matched) => perform(odoo.as_ref(), &book, &matched, calls).await,
         };
         if !matches!(verdict, Verdict::Pending(PendingReason::Changed { .. })) {
             break;
@@ -165,9 +211,12 @@ async fn observe(
 
 /// Books under a name that can be taken once: after an unknown outcome or a race, the same
 /// call again tells what became of it.
-async fn perform(odoo: &dyn Odoo, paid: &CheckoutPaid, book: &Book, matched: &Matched) -> Verdict {
+async fn perform(odoo: &dyn Odoo, book: &Book, matched: &Matched, calls: &Calls<'_>) -> Verdict {
     crash::point("settle.decided");
     for _ in 0..BOOK_TRIES {
+        if calls.clock.now() >= calls.by {
+            break;
+        }
         let outcome = match odoo.book(std::slice::from_ref(book)).await {
             Ok(mut outcomes) => outcomes.pop(),
             Err(OdooError::Unknown { detail }) => {
@@ -178,7 +227,7 @@ async fn perform(odoo: &dyn Odoo, paid: &CheckoutPaid, book: &Book, matched: &Ma
         };
         crash::point("settle.booked");
         if let Some(verdict) =
-            outcome.and_then(|outcome| decide::conclude(paid, outcome, matched.clone()))
+            outcome.and_then(|outcome| decide::conclude(outcome, matched.clone()))
         {
             return verdict;
         }

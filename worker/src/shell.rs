@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use concilia_shared::config::Retry;
 use concilia_shared::id::AccountName;
+use jiff::SignedDuration;
 
 use crate::clock::Clock;
 use crate::domain::settings::Settings;
+use crate::gate::Gate;
 use crate::odoo::Odoo;
 use crate::store::EventStore;
 use crate::ventipay::Ventipay;
@@ -21,6 +23,8 @@ pub struct Shell {
     pub clock: Arc<dyn Clock>,
     /// When Pending events are tried again.
     pub schedule: Retry,
+    /// Longest one call to Odoo or Ventipay may take, of any account.
+    pub call_max: SignedDuration,
     /// The accounts, by name.
     pub accounts: BTreeMap<AccountName, AccountShell>,
 }
@@ -33,4 +37,6 @@ pub struct AccountShell {
     pub odoo: Option<Arc<dyn Odoo>>,
     /// Ventipay's API, if it has a key.
     pub ventipay: Option<Arc<dyn Ventipay>>,
+    /// Closed for a moment after a call without a useful answer.
+    pub gate: Gate,
 }

@@ -11,9 +11,11 @@ use anyhow::Context as _;
 use concilia_shared::config::{self, Account, Config};
 use concilia_shared::id::AccountName;
 use concilia_shared::secret::Secret;
+use jiff::SignedDuration;
 
 use crate::clock::SystemClock;
 use crate::domain::settings::Settings;
+use crate::gate::Gate;
 use crate::odoo::Odoo;
 use crate::odoo::client::Client as OdooClient;
 use crate::odoo::transport::Endpoint;
@@ -44,8 +46,16 @@ pub async fn shell(config: &Config) -> anyhow::Result<Shell> {
         store: store::open(&config.store).await?,
         clock: Arc::new(SystemClock),
         schedule: config.retry.clone(),
+        call_max: call_max(config),
         accounts,
     })
+}
+
+fn call_max(config: &Config) -> SignedDuration {
+    let odoo =
+        config.accounts.values().filter_map(|account| Some(account.odoo.as_ref()?.timeout_ms));
+    let longest_ms = odoo.max().unwrap_or_default();
+    SignedDuration::from_millis(i64::try_from(longest_ms).unwrap_or(i64::MAX))
 }
 
 fn account_shell(name: &AccountName, account: &Account) -> anyhow::Result<AccountShell> {
@@ -56,11 +66,17 @@ fn account_shell(name: &AccountName, account: &Account) -> anyhow::Result<Accoun
                 .with_context(|| format!("accounts.{name}.odoo.key"))?
                 .with_context(|| format!("accounts.{name}.odoo has neither key nor key_file"))?;
             let endpoint = Endpoint::new(odoo, &odoo.login, key);
-            let client = OdooClient::new(endpoint, odoo.company_id, domain(account)?)?;
+            let client = OdooClient::new(endpoint, odoo.company_id, domain(account)?)?
+                .of_environment(account.environment);
             Some(Arc::new(client) as Arc<dyn Odoo>)
         }
     };
-    Ok(AccountShell { settings: Settings::of(account), odoo, ventipay: ventipay(name, account)? })
+    Ok(AccountShell {
+        settings: Settings::of(account),
+        odoo,
+        ventipay: ventipay(name, account)?,
+        gate: Gate::default(),
+    })
 }
 
 fn ventipay(name: &AccountName, account: &Account) -> anyhow::Result<Option<Arc<dyn Ventipay>>> {

@@ -24,6 +24,7 @@ use concilia_worker::domain::event::Booking;
 use concilia_worker::domain::interpret::interpret;
 use concilia_worker::domain::observe::{Book, BookOutcome, Found, InOdoo, Lookup, Order};
 use concilia_worker::domain::settings::Settings;
+use concilia_worker::gate::Gate;
 use concilia_worker::odoo::{Odoo, OdooError};
 use concilia_worker::settle::settle;
 use concilia_worker::shell::{AccountShell, Shell};
@@ -118,7 +119,8 @@ impl FakeOdoo {
             invoices: Vec::new(),
         };
         booked.insert(name.clone(), booking.clone());
-        *self.writes.lock().unwrap().entry(name).or_default() += 1;
+        // Counted by order: a second payment under whatever name would show.
+        *self.writes.lock().unwrap().entry(book.order.name.clone()).or_default() += 1;
         BookOutcome::Booked(booking)
     }
 }
@@ -154,10 +156,12 @@ impl Run {
             settings: Settings::of(&account),
             odoo: Some(Arc::clone(&odoo) as Arc<dyn Odoo>),
             ventipay: None,
+            gate: Gate::default(),
         };
         let shell = Shell {
             store: store::open(&settings).await.unwrap(),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            call_max: SignedDuration::from_secs(20),
             schedule: Retry { base_s: 15, factor: 2, cap_s: 3_600, give_up_days: 3 },
             accounts: BTreeMap::from([(self::account(), ports)]),
         };
@@ -210,7 +214,7 @@ impl Run {
         let lease = now + SignedDuration::from_secs(60);
         let claims = self.shell.store.claim("w", now, lease, 8).await.unwrap();
         for claim in claims {
-            let settling = settle(&self.shell, &claim);
+            let settling = settle(&self.shell, &claim, now + SignedDuration::from_secs(40));
             if crashes && self.dice.random_bool(0.4) {
                 cut_off(settling, self.dice.random_range(0..12)).await;
             } else if let Err(error) = settling.await {

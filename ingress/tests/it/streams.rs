@@ -27,6 +27,16 @@ pub(crate) async fn open(nats: &Nats) -> Result<Broker, OpenError> {
         .expect("the broker was neither opened nor refused")
 }
 
+/// Makes a stream where one of that name was deleted a moment ago: the server answers 10049
+/// until the old one's folder is gone.
+async fn create_anew(context: &async_nats::jetstream::Context, wanted: &Config) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while let Err(error) = context.create_stream(wanted).await {
+        assert!(tokio::time::Instant::now() < deadline, "{error}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 async fn refusal(nats: &Nats) -> String {
     match open(nats).await {
         Err(OpenError::Refused(sentences)) => sentences,
@@ -112,7 +122,7 @@ async fn a_stream_that_could_lose_webhooks_is_refused_and_left_as_it_is() {
     ];
     let context = server.jetstream().await;
     for (dangerous, expected) in table {
-        context.create_stream(&dangerous).await.unwrap();
+        create_anew(&context, &dangerous).await;
         let before = stream_of(&server).await;
         let said = refusal(&nats).await;
         assert!(said.contains(expected), "{expected}: {said}");
@@ -166,6 +176,7 @@ async fn durability_that_cannot_be_proven_is_refused_unless_accepted() {
 
 #[tokio::test]
 async fn a_broker_that_is_not_there_yet_is_waited_for() {
+    install_tls();
     let mut server = Server::start().await;
     let nats = server.settings();
     server.kill();

@@ -34,7 +34,11 @@ fn columns(row: &Row) -> Vec<String> {
         row.mode.to_owned(),
         row.status.to_owned(),
         row.amount.map_or_else(|| "-".to_owned(), |amount| amount.to_string()),
-        row.odoo.as_ref().map_or_else(|| row.sentence.clone(), in_odoo),
+        match &row.odoo {
+            Some(booking) if row.conflicts == 0 => in_odoo(booking),
+            Some(booking) => format!("{}. {}", in_odoo(booking), row.sentence),
+            None => row.sentence.clone(),
+        },
     ]
 }
 

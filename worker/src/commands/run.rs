@@ -1,15 +1,16 @@
 //! `run`: the worker's roles, side by side, until told to stop.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use concilia_shared::config::Config;
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Admin};
+use crate::shell::Shell;
 use crate::{consume, run, wire};
 
 /// What one process does; several processes share the work.
@@ -24,6 +25,12 @@ pub enum Role {
 /// How often the broker is asked whether it is alive.
 const PING: Duration = Duration::from_secs(10);
 
+/// Pause before the broker is tried again.
+const CONNECT_AGAIN: Duration = Duration::from_secs(2);
+
+/// How often collected measurements are tidied up; without it they grow while nobody scrapes.
+const UPKEEP: Duration = Duration::from_secs(5);
+
 /// Runs the roles until SIGTERM or SIGINT; an ended role ends the process.
 pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     let metrics =
@@ -32,8 +39,6 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     let shell = Arc::new(wire::shell(&config).await?);
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone()));
-    let broker =
-        if roles.contains(&Role::Consume) { Some(connect(&config, &stop).await?) } else { None };
     let listener =
         tokio::net::TcpListener::bind(&config.worker.admin_listen).await.with_context(|| {
             format!("worker.admin_listen: cannot listen on {}", config.worker.admin_listen)
@@ -41,16 +46,14 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     tracing::info!(admin = %listener.local_addr()?, ?roles, "listening");
 
     let mut tasks = JoinSet::new();
-    let admin = Admin { shell: Arc::clone(&shell), broker: broker.clone(), metrics };
+    let consumes = roles.contains(&Role::Consume);
+    let broker = consumes.then(|| Arc::new(OnceLock::new()));
+    let admin =
+        Admin { shell: Arc::clone(&shell), broker: broker.clone(), metrics: metrics.clone() };
     tasks.spawn(serve(listener, admin, stop.clone()));
-    if let Some(client) = broker {
-        let (shell, config, stop) = (Arc::clone(&shell), Arc::clone(&config), stop.clone());
-        tasks.spawn(async move {
-            tokio::join!(
-                consume::run(&shell, &client, &config, &stop),
-                consume::gaps::run(&shell, &client, &config, &stop),
-            );
-        });
+    tasks.spawn(tidy(metrics, stop.clone()));
+    if let Some(broker) = broker {
+        tasks.spawn(take_in(Arc::clone(&shell), Arc::clone(&config), broker, stop.clone()));
     }
     if roles.contains(&Role::Settle) {
         let (shell, config, stop) = (Arc::clone(&shell), Arc::clone(&config), stop.clone());
@@ -68,6 +71,30 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The role consume: waits for the broker as long as it takes, meanwhile the other roles work.
+async fn take_in(
+    shell: Arc<Shell>,
+    config: Arc<Config>,
+    broker: Arc<OnceLock<async_nats::Client>>,
+    stop: CancellationToken,
+) {
+    let Some(client) = connect(&config, &stop).await else { return };
+    let client = broker.get_or_init(|| client);
+    tokio::join!(
+        consume::run(&shell, client, &config, &stop),
+        consume::gaps::run(&shell, client, &config, &stop),
+    );
+}
+
+async fn tidy(metrics: PrometheusHandle, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        tokio::select! {
+            () = tokio::time::sleep(UPKEEP) => metrics.run_upkeep(),
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
 async fn serve(listener: tokio::net::TcpListener, admin: Admin, stop: CancellationToken) {
     let served =
         axum::serve(listener, admin::router(admin)).with_graceful_shutdown(stop.cancelled_owned());
@@ -76,24 +103,33 @@ async fn serve(listener: tokio::net::TcpListener, admin: Admin, stop: Cancellati
     }
 }
 
-async fn connect(config: &Config, stop: &CancellationToken) -> anyhow::Result<async_nats::Client> {
-    loop {
-        let options = match &config.nats.credentials_file {
-            None => async_nats::ConnectOptions::new(),
-            Some(file) => async_nats::ConnectOptions::with_credentials_file(file)
-                .await
-                .context("reading nats.credentials_file")?,
-        };
-        let options = options.name("concilia-worker").ping_interval(PING);
-        match options.connect(&config.nats.url).await {
-            Ok(client) => return Ok(client),
-            Err(error) => tracing::warn!(%error, "the broker does not answer, trying again"),
+/// `None` only when told to stop first.
+async fn connect(config: &Config, stop: &CancellationToken) -> Option<async_nats::Client> {
+    let addresses: Vec<&str> = config.nats.url.split(',').map(str::trim).collect();
+    while !stop.is_cancelled() {
+        match options(config).await {
+            Ok(options) => match options.connect(&addresses[..]).await {
+                Ok(client) => return Some(client),
+                Err(error) => tracing::warn!(%error, "the broker does not answer, trying again"),
+            },
+            Err(error) => tracing::warn!("{error:#}"),
         }
         tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(2)) => {}
-            () = stop.cancelled() => anyhow::bail!("told to stop before the broker answered"),
+            () = tokio::time::sleep(CONNECT_AGAIN) => {}
+            () = stop.cancelled() => {}
         }
     }
+    None
+}
+
+async fn options(config: &Config) -> anyhow::Result<async_nats::ConnectOptions> {
+    let options = match &config.nats.credentials_file {
+        None => async_nats::ConnectOptions::new(),
+        Some(file) => async_nats::ConnectOptions::with_credentials_file(file)
+            .await
+            .with_context(|| format!("nats.credentials_file {} cannot be read", file.display()))?,
+    };
+    Ok(options.name("concilia-worker").ping_interval(PING))
 }
 
 async fn stop_on_signal(stop: CancellationToken) {

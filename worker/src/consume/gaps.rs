@@ -38,7 +38,12 @@ pub async fn run(
             let source = Source::open(client, &config.nats).await?;
             close(shell, source).await
         };
-        match closed.await {
+        // Dropping it half-way loses nothing: what was not admitted is still missing.
+        let closed = tokio::select! {
+            () = stop.cancelled() => return,
+            closed = closed => closed,
+        };
+        match closed {
             Ok(0) => {}
             Ok(found) => tracing::warn!(found, "re-read webhooks that the log had lost"),
             Err(error) => tracing::warn!(error = format!("{error:#}"), "could not look for gaps"),

@@ -10,9 +10,9 @@
 
 use concilia_shared::config::{CreditPolicy, QuotationPolicy, Retry};
 use concilia_shared::money::Money;
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::event::{Booking, CheckoutPaid, Event, Fact, Matched};
 use super::interpret::match_keys;
@@ -23,6 +23,10 @@ use super::reason::{IgnoreReason, NotReady, ParkReason, PendingReason, RecordRea
 use super::settings::Settings;
 use super::state::{State, Status, Told};
 use crate::retry::{self, Jitter};
+
+/// Tries after which a checkout Ventipay does not know is given to a person: about 8 minutes
+/// with the default schedule.
+const UNKNOWN_TRIES: u32 = 5;
 
 /// Where an event rests.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,12 +113,15 @@ pub fn decide(told: &Told, paid: &CheckoutPaid, seen: &Seen, settings: &Settings
 }
 
 /// Judges what came of a booking. `None`: somebody else is at it, ask again.
-pub fn conclude(paid: &CheckoutPaid, outcome: BookOutcome, matched: Matched) -> Option<Verdict> {
+pub fn conclude(outcome: BookOutcome, matched: Matched) -> Option<Verdict> {
     match outcome {
         BookOutcome::Booked(booking) => {
             Some(Verdict::Booked(Box::new(booking), Some(Box::new(matched))))
         }
-        BookOutcome::Already(booking) => Some(as_booked(paid, booking)),
+        // Somebody booked it between our look and our call: look again, and judge all of it.
+        BookOutcome::Already(_) => {
+            Some(Verdict::Pending(PendingReason::Changed { what: "booked".to_owned() }))
+        }
         BookOutcome::Changed { what } => Some(Verdict::Pending(PendingReason::Changed { what })),
         BookOutcome::Refused { why, detail } => {
             Some(Verdict::Parked(ParkReason::RefusedByOdoo { why, detail }))
@@ -141,12 +148,10 @@ pub fn rest(
             Event::Booked { about, booking: *booking, matched: matched.map(|matched| *matched) }
         }
         Verdict::Pending(reason) => {
-            let (tried, since) = match &told.status {
-                Status::Pending { attempt, since, .. } => (*attempt, *since),
-                _ => (0, now),
-            };
+            let (tried, since) = waited(&told.status, now);
             if reason.is_weather() {
-                let due_at = now + retry::due_after(schedule, 1, jitter);
+                let since = bad_since(&told.status, since);
+                let due_at = now + retry::weather_after(schedule, since, now, jitter);
                 return Event::Pended { about, reason, attempt: tried, since, due_at };
             }
             let attempt = tried.saturating_add(1);
@@ -157,6 +162,41 @@ pub fn rest(
             }
             let due_at = now + retry::due_after(schedule, attempt, jitter);
             Event::Pended { about, reason, attempt, since, due_at }
+        }
+    }
+}
+
+/// Tries used, and since when it has been waited, bad weather left out: an outage of a month
+/// must not use up the month in which an order may still come.
+fn waited(status: &Status, now: Timestamp) -> (u32, Timestamp) {
+    match status {
+        Status::Pending { reason, attempt, since, due_at } if reason.is_weather() => {
+            // The event was written when the weather turned; its due time is one wait later.
+            let lasted = now.duration_since(*due_at).max(SignedDuration::ZERO);
+            (*attempt, if *attempt == 0 { now } else { (*since + lasted).min(now) })
+        }
+        Status::Pending { attempt, since, .. } => (*attempt, *since),
+        _ => (0, now),
+    }
+}
+
+/// Since when the weather has been bad: what is waited for it grows with it.
+fn bad_since(status: &Status, otherwise: Timestamp) -> Timestamp {
+    match status {
+        Status::Pending { reason, attempt: 0, since, .. } if reason.is_weather() => *since,
+        _ => otherwise,
+    }
+}
+
+/// What can be said of an event whose account is not configured: what needs no account.
+pub fn without_account(told: &Told) -> Verdict {
+    match &told.webhook.fact {
+        Fact::Other => Verdict::Recorded(RecordReason::NothingToDo),
+        Fact::Unreadable { problem } => {
+            Verdict::Parked(ParkReason::Unreadable { problem: problem.clone() })
+        }
+        Fact::CheckoutPaid(_) => {
+            Verdict::Pending(PendingReason::NotReady { why: NotReady::NoAccount })
         }
     }
 }
@@ -219,7 +259,12 @@ fn judge(
     if let Some(booking) = &seen.odoo.booked {
         return Err(judge_booked(paid, booking, &seen.odoo, settings));
     }
-    let checkout = confirm_with_ventipay(paid, &seen.ventipay)?;
+    let checkout = confirm_with_ventipay(told, paid, &seen.ventipay)?;
+    if let Some(book_from) = settings.book_from
+        && paid_at(told, paid, checkout) < book_from
+    {
+        return Err(Verdict::Recorded(RecordReason::BeforeBookFrom { book_from }));
+    }
     // A reference is unique in every state; ours could never be created beside it.
     if let Some(other) = seen.odoo.transactions.iter().find(|other| {
         other.reference == paid.checkout.as_str()
@@ -283,6 +328,7 @@ fn as_booked(paid: &CheckoutPaid, booking: Booking) -> Verdict {
 
 /// What Ventipay says now, where it was asked; else what the signed body says.
 fn confirm_with_ventipay<'a>(
+    told: &Told,
     paid: &CheckoutPaid,
     at_ventipay: &'a AtVentipay,
 ) -> Result<Option<&'a CheckoutNow>, Verdict> {
@@ -292,8 +338,15 @@ fn confirm_with_ventipay<'a>(
             (status, paid.amount, paid.refunded, paid.disputed, None)
         }
         AtVentipay::Unknown => {
+            // It has just told us of it: its own copies may lag behind for a moment.
             let status = "unknown".to_owned();
-            return Err(Verdict::Parked(ParkReason::NotPayable { status }));
+            let tried =
+                matches!(told.status, Status::Pending { attempt, .. } if attempt >= UNKNOWN_TRIES);
+            return Err(if tried {
+                Verdict::Parked(ParkReason::NotPayable { status })
+            } else {
+                Verdict::Pending(PendingReason::NotPaidYet { status })
+            });
         }
         AtVentipay::Unreadable { .. } => {
             return Err(Verdict::Pending(PendingReason::VentipayUnavailable));

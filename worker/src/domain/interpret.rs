@@ -21,6 +21,10 @@ const TYPE_CHARS_MAX: usize = 64;
 /// Longest value used to look an order up, in characters: longer than any Odoo reference.
 const KEY_CHARS_MAX: usize = 200;
 
+/// Largest amount believed, in minor units: more than any
+/// payment, and small enough that sums of thousands still fit.
+const AMOUNT_MAX: i64 = 1_000_000_000_000_000;
+
 /// What the webhook says, and the stream it belongs to.
 pub fn interpret(webhook: &Webhook) -> (WebhookReceived, StreamId) {
     let hash = webhook.body_hash();
@@ -143,7 +147,8 @@ fn checkout_paid(data: &Value) -> Result<CheckoutPaid, Problem> {
     let field = |path: &str| Problem::Field { path: format!("data.{path}") };
     let text = |name: &str| data.get(name).and_then(Value::as_str);
     let id = text("id").ok_or_else(|| field("id"))?;
-    let minor = data.get("amount").and_then(Value::as_i64).filter(|minor| *minor > 0);
+    let in_bounds = |minor: &i64| (1..=AMOUNT_MAX).contains(minor);
+    let minor = data.get("amount").and_then(Value::as_i64).filter(in_bounds);
     let code = text("currency").ok_or_else(|| field("currency"))?;
     let currency = Currency::parse(code)
         .ok_or_else(|| Problem::UnknownCurrency { code: code.chars().take(16).collect() })?;
@@ -254,9 +259,17 @@ mod tests {
 
     #[test]
     fn an_amount_is_a_positive_whole_number_or_nothing() {
-        for amount in
-            ["0", "-1", "1.5", "15990.0", "\"15990\"", "99999999999999999999", "null", "1e3"]
-        {
+        for amount in [
+            "0",
+            "-1",
+            "1.5",
+            "15990.0",
+            "\"15990\"",
+            "99999999999999999999",
+            "1000000000000001",
+            "null",
+            "1e3",
+        ] {
             let fact = paid(&format!(r#"{{"amount":{amount},"currency":"clp","id":"chk_1"}}"#));
             assert_eq!(fact, field("data.amount"), "{amount}");
         }

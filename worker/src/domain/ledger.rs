@@ -77,13 +77,12 @@ fn what_came_of_a_booking_is_judged() {
     else {
         panic!("nothing to book")
     };
-    let concluded = |outcome| conclude(&paid, outcome, matched.clone()).map(|v| verdict_text(&v));
+    let concluded = |outcome| conclude(outcome, matched.clone()).map(|v| verdict_text(&v));
     let booking = booking_of(&book);
-    let less = Booking { amount: Money::new(900, Currency::Clp), ..booking.clone() };
     let text = |text: &str| Some(text.to_owned());
     assert_eq!(concluded(BookOutcome::Booked(booking.clone())), text("booked chk_1"));
-    assert_eq!(concluded(BookOutcome::Already(booking)), text("booked chk_1"));
-    assert_eq!(concluded(BookOutcome::Already(less)), text("parked booked_differently"));
+    // Looked at again, so that all of what is there is judged and not its amount only.
+    assert_eq!(concluded(BookOutcome::Already(booking)), text("pending changed"));
     assert_eq!(
         concluded(BookOutcome::Changed { what: "order_total".to_owned() }),
         text("pending changed")
@@ -135,6 +134,48 @@ fn bad_weather_uses_up_no_try_and_never_gives_up() {
         assert_eq!(attempt, 0);
         assert!(case.state.open(now).is_some(), "a claim is reason enough to look again");
     }
+}
+
+#[test]
+fn an_outage_leaves_the_time_for_looking_untouched() {
+    let schedule = Retry::default();
+    let days = |n: i64| jiff::SignedDuration::from_hours(24 * n);
+    let start = timestamp(NOON);
+    let pended = |case: &mut Case, reason: PendingReason, now| {
+        let event = rest(case.told(), Verdict::Pending(reason), &schedule, now, Jitter(0));
+        case.state.apply(&event);
+        matches!(case.told().status, Status::Pending { .. })
+    };
+    // An outage of a month before the first look.
+    let mut case = Case::read("- | paid 1000 CLP | pending");
+    assert!(pended(&mut case, PendingReason::OdooUnavailable, start));
+    assert!(pended(&mut case, PendingReason::NoMatch, start + days(31)));
+    assert!(pended(&mut case, PendingReason::NoMatch, start + days(60)));
+    assert!(!pended(&mut case, PendingReason::NoMatch, start + days(62)));
+    // An outage of four weeks in the middle, of two kinds.
+    let mut case = Case::read("- | paid 1000 CLP | pending");
+    assert!(pended(&mut case, PendingReason::NoMatch, start));
+    assert!(pended(&mut case, PendingReason::OdooUnavailable, start + days(10)));
+    assert!(pended(&mut case, PendingReason::VentipayUnavailable, start + days(24)));
+    assert!(pended(&mut case, PendingReason::NoMatch, start + days(38)));
+    assert!(pended(&mut case, PendingReason::NoMatch, start + days(57)));
+    assert!(!pended(&mut case, PendingReason::NoMatch, start + days(59)));
+}
+
+#[test]
+fn a_checkout_ventipay_does_not_know_is_asked_for_again_before_a_person_is() {
+    let mut case = Case::read("ventipay unknown, order S1 1000 CLP | paid 1000 CLP | -");
+    let mut now = timestamp(NOON);
+    let mut decided = Vec::new();
+    while decided.last().is_none_or(|last: &String| last.starts_with("pending")) {
+        decided.push(case.decide());
+        let event = case.outcome_at(now);
+        case.state.apply(&event);
+        now += jiff::SignedDuration::from_mins(10);
+        assert!(decided.len() < 10);
+    }
+    assert_eq!(decided.len(), 6);
+    assert_eq!(decided[5], "parked not_payable");
 }
 
 proptest! {
@@ -397,11 +438,15 @@ impl Case {
 
     /// The event this case ends in, a booking carried out.
     fn outcome(&self) -> Event {
+        self.outcome_at(timestamp(NOON))
+    }
+
+    fn outcome_at(&self, now: Timestamp) -> Event {
         let verdict = match self.verdict() {
             Err(verdict) => verdict,
             Ok(book) => Verdict::Booked(Box::new(booking_of(&book)), None),
         };
-        rest(self.told(), verdict, &Retry::default(), timestamp(NOON), Jitter(0))
+        rest(self.told(), verdict, &Retry::default(), now, Jitter(0))
     }
 
     fn orders(&mut self) -> impl Iterator<Item = &mut Order> {

@@ -105,6 +105,13 @@ pub enum NotReady {
     NoProvider,
     /// The provider is disabled in Odoo.
     ProviderDisabled,
+    /// The provider's state in Odoo is not the account's environment: test would touch live.
+    ProviderDiffers {
+        /// The state in Odoo.
+        state: String,
+    },
+    /// No such account is configured.
+    NoAccount,
     /// The connector's field does not exist on `sale.order`.
     UnknownField {
         /// The field.

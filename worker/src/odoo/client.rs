@@ -13,6 +13,7 @@
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
+use concilia_shared::config::Environment;
 use serde_json::Value;
 
 use super::actions::{self, Action};
@@ -32,6 +33,7 @@ pub struct Client {
     rpc: Rpc,
     company_id: i64,
     domain: Vec<Value>,
+    environment: Option<Environment>,
     /// Where the actions are, once found. Forgotten when Odoo says that one is gone.
     found: Mutex<Option<ActionIds>>,
     /// The database first seen.
@@ -52,9 +54,17 @@ impl Client {
             rpc: Rpc::new(endpoint)?,
             company_id,
             domain,
+            environment: None,
             found: Mutex::new(None),
             database: OnceLock::new(),
         })
+    }
+
+    /// Refuses a provider that is not of `environment`.
+    #[must_use]
+    pub fn of_environment(mut self, environment: Environment) -> Self {
+        self.environment = Some(environment);
+        self
     }
 
     /// Runs one of our actions. If it is gone from where it was, looks once where it is now.
@@ -162,7 +172,7 @@ impl Odoo for Client {
             let request = wire::observe_request(self.company_id, &self.domain, chunk);
             let result = self.run(&actions::OBSERVE, request).await;
             let result = result.map_err(RpcError::of_a_read)?;
-            seen.extend(self.believed(wire::read_observe(result, chunk))?);
+            seen.extend(self.believed(wire::read_observe(result, chunk, self.environment))?);
         }
         Ok(seen)
     }

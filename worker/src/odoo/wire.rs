@@ -5,6 +5,7 @@
 //! our action, this version of it, about what was asked, in the order asked.
 //! Not here: sending ([`super::client`]).
 
+use concilia_shared::config::Environment;
 use concilia_shared::money::{Currency, Money};
 use jiff::civil::Date;
 use serde::de::Error as _;
@@ -69,7 +70,14 @@ pub(super) fn book_request(company_id: i64, bookings: &[Book]) -> Value {
 }
 
 /// What *observe* answered.
-pub(super) fn read_observe(result: Value, lookups: &[Lookup]) -> Result<Told<InOdoo>, NotReady> {
+///
+/// `environment`, where it is known, must be the provider's own: a test payment must not enter
+/// the books of a live provider, nor the reverse.
+pub(super) fn read_observe(
+    result: Value,
+    lookups: &[Lookup],
+    environment: Option<Environment>,
+) -> Result<Told<InOdoo>, NotReady> {
     let answer: ObserveAnswer = read(result, &actions::OBSERVE)?;
     check_text(answer.actions.observe.as_deref(), &actions::OBSERVE)?;
     check_text(answer.actions.book.as_deref(), &actions::BOOK)?;
@@ -77,6 +85,9 @@ pub(super) fn read_observe(result: Value, lookups: &[Lookup]) -> Result<Told<InO
         None => return Err(NotReady::NoProvider),
         Some(provider) if provider.state == "disabled" => return Err(NotReady::ProviderDisabled),
         Some(provider) if !provider.ready => return Err(NotReady::NoProvider),
+        Some(provider) if !is_of(&provider.state, environment) => {
+            return Err(NotReady::ProviderDiffers { state: provider.state.clone() });
+        }
         Some(_) => {}
     }
     if answer.items.len() != lookups.len() {
@@ -87,6 +98,15 @@ pub(super) fn read_observe(result: Value, lookups: &[Lookup]) -> Result<Told<InO
         database: answer.database,
         items: items.map(|(row, lookup)| row.into_domain(lookup)).collect::<Result<_, _>>()?,
     })
+}
+
+/// Whether a provider's state is that of the environment (`odoo setup` sets it so).
+fn is_of(state: &str, environment: Option<Environment>) -> bool {
+    match environment {
+        None => true,
+        Some(Environment::Test) => state == "test",
+        Some(Environment::Live) => state == "enabled",
+    }
 }
 
 /// What *book* answered.

@@ -57,7 +57,7 @@ fn enveloped(answer: &Value) -> Value {
 }
 
 fn read_one(changes: &Value) -> Result<InOdoo, NotReady> {
-    let mut told = read_observe(observed(changes), &[lookup()])?;
+    let mut told = read_observe(observed(changes), &[lookup()], None)?;
     Ok(told.items.remove(0))
 }
 
@@ -73,7 +73,7 @@ fn the_question_is_the_documented_one() {
 
 #[test]
 fn orders_arrive_with_their_invoices_and_transactions() {
-    let told = read_observe(observed(&json!({})), &[lookup()]).unwrap();
+    let told = read_observe(observed(&json!({})), &[lookup()], None).unwrap();
     assert_eq!(told.database, "uuid-1");
     let seen = &told.items[0];
     assert_eq!((&seen.booked, seen.booked_company_id, &seen.booked_state), (&None, None, &None));
@@ -152,7 +152,7 @@ fn an_answer_about_something_else_is_not_believed() {
     for result in
         [json!(false), json!(null), json!({"type": "ir.actions.client"}), enveloped(&json!([]))]
     {
-        assert_eq!(read_observe(result, &[lookup()]).unwrap_err(), NotReady::ActionMissing);
+        assert_eq!(read_observe(result, &[lookup()], None).unwrap_err(), NotReady::ActionMissing);
     }
 }
 
@@ -243,4 +243,26 @@ fn a_document_without_a_name_has_odoo_s_sign_for_it() {
     let outcome = outcome(&json!({"status": "booked", "booking": row})).unwrap();
     let BookOutcome::Booked(booking) = outcome else { panic!("{outcome:?}") };
     assert_eq!(booking.invoices[0].name, "/");
+}
+
+#[test]
+fn a_provider_of_the_other_environment_is_not_booked_into() {
+    use concilia_shared::config::Environment::{Live, Test};
+    let answer =
+        |state: &str| observed(&json!({"provider": {"id": 7, "state": state, "ready": true}}));
+    for (state, environment, expected) in [
+        ("test", Test, true),
+        ("enabled", Live, true),
+        ("enabled", Test, false),
+        ("test", Live, false),
+    ] {
+        let read = read_observe(answer(state), &[lookup()], Some(environment));
+        match read {
+            Ok(_) => assert!(expected, "{state} {environment:?} was believed"),
+            Err(why) => {
+                assert!(!expected, "{state} {environment:?}: {why:?}");
+                assert_eq!(why, NotReady::ProviderDiffers { state: state.to_owned() });
+            }
+        }
+    }
 }

@@ -62,6 +62,15 @@ fn not_ready(why: &NotReady) -> String {
         NotReady::ActionDiffers => "Concilia's actions in Odoo are not this version's, or were edited: run `concilia-worker odoo setup`.".to_owned(),
         NotReady::NoProvider => "Odoo has no Ventipay provider with a clearing account for this company: run `concilia-worker odoo setup`.".to_owned(),
         NotReady::ProviderDisabled => "The Ventipay provider is disabled in Odoo: enable it (or set it to test) there.".to_owned(),
+        NotReady::ProviderDiffers { state } => {
+            format!(
+                "The Ventipay provider in Odoo is in state {state}, which is not this account's environment: correct accounts.NAME.environment, or run `concilia-worker odoo setup`."
+            )
+        }
+        NotReady::NoAccount => {
+            "This account is not in the configuration: add it again, and what waits goes on."
+                .to_owned()
+        }
         NotReady::UnknownField { field } => {
             format!("sale.order has no field {field}: correct accounts.NAME.custom_field.")
         }

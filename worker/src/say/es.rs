@@ -62,6 +62,15 @@ fn not_ready(why: &NotReady) -> String {
         NotReady::ActionDiffers => "Las acciones de Concilia en Odoo son de otra versión o fueron editadas: ejecute `concilia-worker odoo setup`.".to_owned(),
         NotReady::NoProvider => "Odoo no tiene un proveedor Ventipay con cuenta puente para esta empresa: ejecute `concilia-worker odoo setup`.".to_owned(),
         NotReady::ProviderDisabled => "El proveedor Ventipay está desactivado en Odoo: actívelo allí (o déjelo en prueba).".to_owned(),
+        NotReady::ProviderDiffers { state } => {
+            format!(
+                "El proveedor Ventipay en Odoo está en estado {state}, que no es el ambiente de esta cuenta: corrija accounts.NOMBRE.environment, o ejecute `concilia-worker odoo setup`."
+            )
+        }
+        NotReady::NoAccount => {
+            "Esta cuenta no está en la configuración: agréguela de nuevo, y lo que espera sigue."
+                .to_owned()
+        }
         NotReady::UnknownField { field } => {
             format!("sale.order no tiene el campo {field}: corrija accounts.NOMBRE.custom_field.")
         }

@@ -8,7 +8,7 @@ mod es;
 
 use concilia_shared::money::Money;
 
-use crate::domain::state::Status;
+use crate::domain::state::{Status, Told};
 
 /// The languages operators read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -25,6 +25,20 @@ pub fn status(status: &Status, lang: Lang) -> String {
     match lang {
         Lang::En => en::status(status),
         Lang::Es => es::status(status),
+    }
+}
+
+/// Where an event rests, and what else a person should know about it.
+pub fn told(told: &Told, lang: Lang) -> String {
+    let rests = status(&told.status, lang);
+    match (told.conflicts, lang) {
+        (0, _) => rests,
+        (n, Lang::En) => format!(
+            "{rests} The same id came {n} more times with another body: compare them with Ventipay's dashboard."
+        ),
+        (n, Lang::Es) => format!(
+            "{rests} El mismo id llegó {n} veces más con otro cuerpo: compárelos con el panel de Ventipay."
+        ),
     }
 }
 
@@ -107,6 +121,8 @@ mod tests {
             NotReady::ActionDiffers,
             NotReady::NoProvider,
             NotReady::ProviderDisabled,
+            NotReady::ProviderDiffers { state: "enabled".to_owned() },
+            NotReady::NoAccount,
             NotReady::UnknownField { field: "x_ref".to_owned() },
             NotReady::VentipayDenied,
             NotReady::Misconfigured { detail },
@@ -168,6 +184,24 @@ mod tests {
             status(&Status::Parked(reason), Lang::En),
             "Paid 15.990 CLP, but S00042 asks for 16.000 CLP. Correct the document or refund the difference."
         );
+    }
+
+    #[test]
+    fn a_second_body_under_one_id_is_told_wherever_the_event_rests() {
+        let webhook = crate::domain::event::WebhookReceived {
+            event_id: concilia_shared::id::EventId::parse("evt_1").unwrap(),
+            event_type: None,
+            live: None,
+            body_hash: String::new(),
+            received_at: jiff::Timestamp::UNIX_EPOCH,
+            late_s: None,
+            fact: crate::domain::event::Fact::Other,
+        };
+        let of =
+            |conflicts| Told { webhook: webhook.clone(), status: Status::Reconciled, conflicts };
+        assert_eq!(told(&of(0), Lang::En), "In Odoo.");
+        assert!(told(&of(2), Lang::En).contains("2 more times"));
+        assert!(told(&of(2), Lang::Es).contains("2 veces"));
     }
 
     #[test]

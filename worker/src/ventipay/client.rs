@@ -82,7 +82,7 @@ impl Client {
             // Only Ventipay's own error object says that it knows no such checkout
             // (`ventipay-api.md` 3.4); a proxy's or a wrong address's page says nothing.
             StatusCode::NOT_FOUND => match body(response).await? {
-                Body::Json(Value::Object(_)) => Ok(AtVentipay::Unknown),
+                Body::Json(answer) if wire::is_not_found(&answer) => Ok(AtVentipay::Unknown),
                 _ => Err(unavailable("404 without an error object of Ventipay's")),
             },
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {

@@ -26,6 +26,13 @@ pub fn read(asked: &CheckoutId, answer: &Value) -> AtVentipay {
     }
 }
 
+/// Whether an answer is Ventipay's own error "not found" (`ventipay-api.md` 3.4), wrapped in
+/// `error` or bare.
+pub fn is_not_found(answer: &Value) -> bool {
+    let error = answer.get("error").filter(|error| error.is_object()).unwrap_or(answer);
+    error.get("code").and_then(Value::as_str) == Some("not_found")
+}
+
 /// The answer is not a checkout; `path` is where it shows.
 pub fn unreadable(path: &str) -> AtVentipay {
     AtVentipay::Unreadable { path: path.to_owned() }

@@ -66,16 +66,19 @@ fn add(sums: &mut BTreeMap<&'static str, Sums>, state: &State) {
     }
     // Nothing that counts was told: what came too late to be believed waits for a person all
     // the same; the rest was never ours.
-    for told in &state.told {
-        let Fact::CheckoutPaid(paid) = &told.webhook.fact else { continue };
+    let tellings = || {
+        state.told.iter().filter_map(|told| match &told.webhook.fact {
+            Fact::CheckoutPaid(paid) => Some((&told.status, paid)),
+            _ => None,
+        })
+    };
+    let parked = tellings().find(|(status, _)| matches!(status, Status::Parked(_)));
+    if let Some((_, paid)) = parked {
         let of = entry(sums, paid.amount.currency);
-        if matches!(told.status, Status::Parked(_)) {
-            of.paid += paid.amount.minor;
-            of.parked += paid.amount.minor;
-            return;
-        }
-        of.ignored_or_recorded += paid.amount.minor;
-        return;
+        of.paid += paid.amount.minor;
+        of.parked += paid.amount.minor;
+    } else if let Some((_, paid)) = tellings().next() {
+        entry(sums, paid.amount.currency).ignored_or_recorded += paid.amount.minor;
     }
 }
 

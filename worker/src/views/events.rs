@@ -44,6 +44,8 @@ pub struct Row {
     pub late_s: Option<i64>,
     /// When it is tried next, if it waits.
     pub due_at: Option<Timestamp>,
+    /// Other bodies that came under the same id; each is kept beside the first.
+    pub conflicts: u32,
     /// What stands in Odoo, if this event put it there or found it.
     pub odoo: Option<Booking>,
 }
@@ -70,7 +72,7 @@ impl Streams {
                 event_type: told.webhook.event_type.clone(),
                 status: told.status.word(),
                 reason: say::reason_name(&told.status),
-                sentence: say::status(&told.status, lang),
+                sentence: say::told(told, lang),
                 stream: stream.to_string(),
                 amount: match &told.webhook.fact {
                     Fact::CheckoutPaid(paid) => Some(paid.amount),
@@ -83,6 +85,7 @@ impl Streams {
                     Status::Pending { due_at, .. } => Some(*due_at),
                     _ => None,
                 },
+                conflicts: told.conflicts,
                 odoo: state.booking.clone().filter(|_| told.status == Status::Reconciled),
             })
             .collect();
