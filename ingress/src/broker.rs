@@ -161,7 +161,7 @@ impl Broker {
     }
 
     async fn open_for_ever(nats: &Nats) -> Result<Self, OpenError> {
-        let addresses = addresses(&nats.url)?;
+        let addresses = addresses(nats)?;
         let mut patience = Patience::default();
         let events = Arc::new(Notify::new());
         let client = loop {
@@ -255,13 +255,11 @@ fn sentences(refusals: &[Refusal]) -> String {
     sentences.join("\n")
 }
 
-/// One address, or several of one cluster with commas between.
-fn addresses(url: &str) -> Result<Vec<ServerAddr>, OpenError> {
+fn addresses(nats: &Nats) -> Result<Vec<ServerAddr>, OpenError> {
+    let addresses = nats.addresses().map_err(OpenError::Configuration)?;
     // The address may hold a password: it is not repeated.
-    url.split(',').map(|address| address.trim().parse()).collect::<Result<_, _>>().map_err(|_| {
-        OpenError::Configuration(
-            "nats.url is not an address; write nats://host:4222 or tls://host:4222".to_owned(),
-        )
+    addresses.iter().map(|address| address.parse()).collect::<Result<_, _>>().map_err(|_| {
+        OpenError::Configuration("nats.url is not an address; write nats://host:4222.".to_owned())
     })
 }
 

@@ -2,8 +2,10 @@
 //!
 //! Not here: what follows from it ([`crate::judge`]).
 
+use std::fmt;
 use std::time::Duration;
 
+use concilia_shared::address::redacted;
 use serde::Deserialize;
 
 use crate::judge::Sync;
@@ -14,10 +16,16 @@ const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Asks one server about itself.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Monitor {
     client: reqwest::Client,
     url: String,
+}
+
+impl fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Monitor").field("url", &redacted(&self.url)).finish_non_exhaustive()
+    }
 }
 
 /// What `/varz` says, as far as it matters here. Seen on nats-server 2.15.1: `sync_always` is
@@ -74,21 +82,23 @@ impl Monitor {
 
     /// Reads `/varz`, or says in one clause why it cannot be read.
     pub async fn look(&self) -> Result<Varz, String> {
-        let failed =
-            |error: reqwest::Error| format!("{} does not answer: {}", self.url, root(&error));
+        let shown = redacted(&self.url);
+        let failed = |error: reqwest::Error| {
+            format!("{shown} does not answer: {}", root(&error.without_url()))
+        };
         let mut response = self.client.get(&self.url).send().await.map_err(failed)?;
         if !response.status().is_success() {
-            return Err(format!("{} answers {}", self.url, response.status()));
+            return Err(format!("{shown} answers {}", response.status()));
         }
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             bytes.extend_from_slice(&chunk);
             if bytes.len() > ANSWER_BYTES_MAX {
-                return Err(format!("{} answers too much", self.url));
+                return Err(format!("{shown} answers too much"));
             }
         }
         serde_json::from_slice(&bytes)
-            .map_err(|_| format!("{} is not the monitoring address of a NATS server", self.url))
+            .map_err(|_| format!("{shown} is not the monitoring address of a NATS server"))
     }
 }
 
@@ -107,6 +117,19 @@ mod tests {
 
     fn sync(text: &str) -> Sync {
         serde_json::from_str::<Varz>(text).unwrap().sync()
+    }
+
+    #[tokio::test]
+    async fn credentials_in_the_address_are_never_shown() {
+        // Another test of this process may have come first: then it is installed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = closed.local_addr().unwrap();
+        drop(closed);
+        let monitor = Monitor::new(&format!("http://user:hidden@{address}")).unwrap();
+        let said = monitor.look().await.unwrap_err();
+        assert!(said.contains(&format!("http://***@{address}/varz does not answer")), "{said}");
+        assert!(!said.contains("hidden") && !format!("{monitor:?}").contains("hidden"), "{said}");
     }
 
     #[test]

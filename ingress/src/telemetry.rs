@@ -28,8 +28,7 @@ const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// Writes logs to standard error, as the two variables say.
 pub fn start_logs() -> anyhow::Result<()> {
     let filter = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| "info".to_owned());
-    let filter = EnvFilter::try_new(&filter)
-        .with_context(|| format!("{LOG_VARIABLE} is not a log filter; write info or debug"))?;
+    let filter = filter_of(&filter)?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match std::env::var(FORMAT_VARIABLE).as_deref() {
         Ok("json") => lines.json().flatten_event(true).init(),
@@ -37,6 +36,13 @@ pub fn start_logs() -> anyhow::Result<()> {
         Ok(other) => anyhow::bail!("{FORMAT_VARIABLE} is {other:?}; write json or pretty"),
     }
     Ok(())
+}
+
+/// The filter, less the lines of the broker's client that show an address with its password.
+fn filter_of(text: &str) -> anyhow::Result<EnvFilter> {
+    let filter = EnvFilter::try_new(text)
+        .with_context(|| format!("{LOG_VARIABLE} is not a log filter; write info or debug"))?;
+    Ok(filter.add_directive("async_nats::connector=info".parse()?))
 }
 
 /// Collects metrics from here on, in this process once.
@@ -59,4 +65,43 @@ fn builder() -> anyhow::Result<PrometheusBuilder> {
     Ok(PrometheusBuilder::new()
         .set_buckets_for_metric(named(measure::ACK_SECONDS), &ACK_BUCKETS)?
         .set_buckets_for_metric(named(measure::BATCH_SIZE), &BATCH_BUCKETS)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Paper(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn no_filter_lets_the_addresses_of_the_broker_through() {
+        for filter in ["trace", "debug", "info,async_nats=debug"] {
+            let paper = Paper::default();
+            let writer = paper.clone();
+            let lines = tracing_subscriber::fmt()
+                .with_env_filter(filter_of(filter).unwrap())
+                .with_writer(move || writer.clone())
+                .finish();
+            tracing::subscriber::with_default(lines, || {
+                tracing::debug!(target: "async_nats::connector", server = "nats://u:hidden@h");
+                tracing::info!("heard");
+            });
+            let said = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+            assert!(said.contains("heard") && !said.contains("hidden"), "{filter}: {said}");
+        }
+    }
 }

@@ -19,4 +19,6 @@ pub mod id;
 
 pub mod secret;
 
+pub mod address;
+
 pub mod config;

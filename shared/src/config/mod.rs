@@ -11,6 +11,10 @@ pub mod schema;
 
 mod keys;
 
+mod kind;
+
+mod problems;
+
 use std::collections::BTreeMap;
 
 pub use schema::{
@@ -44,8 +48,11 @@ pub fn load(
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Config, ConfigError> {
     let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        // The message without the snippet: a snippet could show a secret.
-        ConfigError(vec![format!("The configuration file is not valid TOML: {}.", error.message())])
+        // Neither the snippet nor the message: they could show a secret.
+        let line = error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| {
+            before.bytes().filter(|byte| *byte == b'\n').count().saturating_add(1)
+        });
+        ConfigError(vec![format!("The configuration file is not valid TOML: look at line {line}.")])
     })?;
     let overrides: BTreeMap<String, String> = variables
         .into_iter()
@@ -54,9 +61,12 @@ pub fn load(
     for (name, value) in overrides {
         keys::lay_over(&mut table, &name, &value)?;
     }
-    keys::check_known(&table)?;
-    let config: Config = table.try_into().map_err(|error: toml::de::Error| {
-        ConfigError(vec![format!("The configuration does not read: {}.", error.message())])
+    keys::check(&mut table)?;
+    // Every value was held to its kind above; a message of the deserializer's own would quote one.
+    let config: Config = table.try_into().map_err(|_: toml::de::Error| {
+        ConfigError(vec![
+            "The configuration does not read; compare it with the example.".to_owned(),
+        ])
     })?;
     let wrong = config.problems();
     if wrong.is_empty() { Ok(config) } else { Err(ConfigError(wrong)) }
@@ -77,6 +87,10 @@ mod tests {
         let variables: Vec<(String, String)> = lines
             .filter_map(|line| line.trim_start_matches('#').split_once('='))
             .filter(|(name, _)| name.starts_with(ENV_PREFIX))
+            // The example's custom_field is for whoever makes its connector custom.
+            .map(|(name, value)| {
+                (name, if name.ends_with("__CONNECTOR") { "custom" } else { value })
+            })
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         assert!(variables.len() > 10, "the example was not read");

@@ -1,15 +1,18 @@
 //! Every configuration key: its meaning, unit, default and bounds.
 //!
-//! Not here: how keys are found and overridden (`keys.rs`). Adding a key: a field here
-//! with its doc comment, a line in `keys::KNOWN`, and, where it can be wrong on its own or
-//! together with another, a sentence in `Config::problems`.
+//! Not here: how keys are found and overridden (`keys.rs`), what a value may be on its own
+//! (`kind.rs`), what may not stand together (`problems.rs`). Adding a key: a field here with
+//! its doc comment, a line in `keys::KNOWN` with its kind and bounds, and, where it can
+//! contradict another, a sentence in `Config::problems`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::address;
 use crate::broker;
 use crate::id::AccountName;
 use crate::secret::Secret;
@@ -32,13 +35,17 @@ pub struct Config {
     pub accounts: BTreeMap<AccountName, Account>,
 }
 
-/// `[nats]`: the broker.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+/// `[nats]`: the broker. `Debug` and serialization show no credentials of its addresses.
+#[derive(Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Nats {
-    /// Server address, `nats://host:port` or `tls://host:port`.
+    /// Server address, `nats://host:port` or `tls://host:port`; several of one cluster with
+    /// commas between. May hold credentials; see [`Nats::addresses`].
+    #[serde(serialize_with = "address::serialize_redacted")]
     pub url: String,
-    /// The server's monitoring address (`http://host:8222`): proves that it syncs always.
+    /// The server's monitoring address (`http://host:8222`): proves that it syncs always. Holds
+    /// no credentials.
+    #[serde(serialize_with = "address::serialize_redacted_option")]
     pub monitor_url: Option<String>,
     /// Name of the stream.
     pub stream: String,
@@ -66,6 +73,29 @@ impl Default for Nats {
             max_age_days: 90,
             accept_unproven_durability: false,
         }
+    }
+}
+
+impl fmt::Debug for Nats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Nats")
+            .field("url", &address::redacted(&self.url))
+            .field("monitor_url", &self.monitor_url.as_deref().map(address::redacted))
+            .field("stream", &self.stream)
+            .field("credentials_file", &self.credentials_file)
+            .field("replicas", &self.replicas)
+            .field("max_bytes", &self.max_bytes)
+            .field("max_age_days", &self.max_age_days)
+            .field("accept_unproven_durability", &self.accept_unproven_durability)
+            .finish()
+    }
+}
+
+impl Nats {
+    /// The broker's addresses, one each; with their credentials, so they are not to be shown.
+    /// Errors: a sentence that repeats nothing of the address.
+    pub fn addresses(&self) -> Result<Vec<String>, String> {
+        address::nats(&self.url)
     }
 }
 
@@ -145,7 +175,8 @@ pub struct Worker {
     pub batch: usize,
     /// Streams settled at once by one process.
     pub settle_concurrency: usize,
-    /// How long a claim on a stream holds, in seconds; longer than any one Odoo call may take.
+    /// How long a claim on a stream holds, in seconds: at least two Odoo calls and one Ventipay
+    /// call, each at its longest.
     pub lease_s: u64,
     /// How often gaps below the consumer's ack floor are looked for, in seconds.
     pub gap_check_s: u64,
@@ -157,7 +188,7 @@ impl Default for Worker {
             admin_listen: "127.0.0.1:9081".to_owned(),
             batch: 200,
             settle_concurrency: 4,
-            lease_s: 120,
+            lease_s: 180,
             gap_check_s: 60,
         }
     }
@@ -407,194 +438,5 @@ impl Config {
             None if self.accounts.len() == 1 => self.accounts.keys().next(),
             None => None,
         }
-    }
-
-    /// What is wrong with the values together, each in one sentence with the next step.
-    pub(super) fn problems(&self) -> Vec<String> {
-        let mut wrong = Vec::new();
-        let mut check = |right: bool, sentence: String| {
-            if !right {
-                wrong.push(sentence);
-            }
-        };
-        let positive = [
-            ("nats.replicas", self.nats.replicas > 0),
-            ("nats.max_bytes", self.nats.max_bytes > 0),
-            ("nats.max_age_days", self.nats.max_age_days > 0),
-            ("ingress.publish_deadline_ms", self.ingress.publish_deadline_ms > 0),
-            ("ingress.request_timeout_ms", self.ingress.request_timeout_ms > 0),
-            ("ingress.tolerance_s", self.ingress.tolerance_s > 0),
-            ("ingress.connections_max", self.ingress.connections_max > 0),
-            ("ingress.queue_max", self.ingress.queue_max > 0),
-            ("store.connections_max", self.store.connections_max > 0),
-            ("worker.batch", self.worker.batch > 0),
-            ("worker.settle_concurrency", self.worker.settle_concurrency > 0),
-            ("worker.lease_s", self.worker.lease_s > 0),
-            ("worker.gap_check_s", self.worker.gap_check_s > 0),
-            ("retry.base_s", self.retry.base_s > 0),
-            ("retry.factor", self.retry.factor > 0),
-            ("retry.give_up_days", self.retry.give_up_days > 0),
-        ];
-        for (key, right) in positive {
-            check(right, format!("{key} must be above 0."));
-        }
-        check(
-            self.retry.cap_s >= self.retry.base_s,
-            "retry.cap_s must not be below retry.base_s.".to_owned(),
-        );
-        let store = self.store.url.expose();
-        check(
-            store.starts_with("sqlite:")
-                || store.starts_with("postgres:")
-                || store.starts_with("postgresql:"),
-            "store.url must start with postgres:// or sqlite://.".to_owned(),
-        );
-        if let Some(name) = &self.ingress.default_account {
-            check(
-                self.accounts.contains_key(name),
-                format!("ingress.default_account names {name}, which is not among the accounts."),
-            );
-        }
-        for (name, account) in &self.accounts {
-            wrong.extend(account.problems(name, self.worker.lease_s));
-        }
-        wrong
-    }
-}
-
-impl Account {
-    fn problems(&self, name: &AccountName, lease_s: u64) -> Vec<String> {
-        let mut wrong = Vec::new();
-        let mut check = |right: bool, sentence: String| {
-            if !right {
-                wrong.push(format!("accounts.{name}: {sentence}"));
-            }
-        };
-        check(
-            self.connector != Connector::Custom || self.custom_field.is_some(),
-            "connector custom needs custom_field, the sale.order field to look in.".to_owned(),
-        );
-        if let Some(field) = &self.custom_field {
-            check(
-                is_field_name(field),
-                format!("custom_field {field:?} is not an Odoo field name (a-z, 0-9, _)."),
-            );
-        }
-        if let Some(domain) = &self.domain {
-            let is_list = serde_json::from_str::<Vec<serde_json::Value>>(domain).is_ok();
-            check(
-                is_list,
-                "domain must be a JSON list, as in [[\"team_id\", \"=\", 3]].".to_owned(),
-            );
-        }
-        check(
-            !self.match_keys.is_empty(),
-            "match_keys must name at least one payload path.".to_owned(),
-        );
-        if let Some(odoo) = &self.odoo {
-            check(
-                odoo.url.starts_with("http://") || odoo.url.starts_with("https://"),
-                "odoo.url must start with https:// (or http:// in a private network).".to_owned(),
-            );
-            check(odoo.company_id > 0, "odoo.company_id must be above 0.".to_owned());
-            check(
-                odoo.timeout_ms > 0 && odoo.timeout_ms.saturating_mul(2) <= lease_s.saturating_mul(1000),
-                "odoo.timeout_ms must be above 0 and at most half of worker.lease_s, so that a claim \
-                 outlives the two calls of a booking."
-                    .to_owned(),
-            );
-            check(
-                odoo.key.is_none() || odoo.key_file.is_none(),
-                "give odoo.key or odoo.key_file, not both.".to_owned(),
-            );
-        }
-        if let Some(ventipay) = &self.ventipay {
-            check(
-                ventipay.url.starts_with("http://") || ventipay.url.starts_with("https://"),
-                "ventipay.url must start with https://.".to_owned(),
-            );
-            check(ventipay.timeout_ms > 0, "ventipay.timeout_ms must be above 0.".to_owned());
-            check(
-                ventipay.key.is_none() || ventipay.key_file.is_none(),
-                "give ventipay.key or ventipay.key_file, not both.".to_owned(),
-            );
-            if let Some(key) = &ventipay.key {
-                check(
-                    key.expose().starts_with(self.environment.key_prefix()),
-                    format!(
-                        "environment and ventipay.key disagree: a key of this environment starts with {}.",
-                        self.environment.key_prefix()
-                    ),
-                );
-            }
-        }
-        wrong
-    }
-}
-
-fn is_field_name(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text.len() <= 63
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::load;
-
-    const ACCOUNT: &str = "[accounts.main]\nenvironment = \"test\"\n";
-
-    fn problems(extra: &str) -> String {
-        load(&format!("{ACCOUNT}{extra}"), []).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn an_empty_file_is_a_valid_configuration() {
-        let config = load("", []).unwrap();
-        assert_eq!((config.retry.base_s, config.retry.cap_s), (15, 3_600));
-        assert!(config.default_account().is_none());
-    }
-
-    #[test]
-    fn the_only_account_is_the_default_one() {
-        let config = load(ACCOUNT, []).unwrap();
-        assert_eq!(config.default_account().unwrap().as_str(), "main");
-        let two = format!("{ACCOUNT}[accounts.other]\nenvironment = \"live\"\n");
-        assert!(load(&two, []).unwrap().default_account().is_none());
-    }
-
-    #[test]
-    fn values_that_contradict_each_other_are_named() {
-        assert!(problems("connector = \"custom\"").contains("needs custom_field"));
-        assert!(problems("custom_field = \"x'); drop\"").contains("not an Odoo field name"));
-        assert!(problems("domain = \"team_id = 3\"").contains("must be a JSON list"));
-        assert!(problems("[accounts.main.ventipay]\nkey = \"key_live_1\"").contains("disagree"));
-        assert!(
-            problems(
-                "[accounts.main.odoo]\nurl = \"http://o\"\ndatabase = \"d\"\ntimeout_ms = 61000"
-            )
-            .contains("at most half of worker.lease_s")
-        );
-    }
-
-    #[test]
-    fn a_syntax_error_does_not_quote_the_file() {
-        let error = load("[accounts.main]\nwebhook_secrets = [\"whs_hidden\"", []).unwrap_err();
-        assert!(!error.to_string().contains("whs_hidden"), "{error}");
-    }
-
-    #[test]
-    fn debug_of_the_whole_shows_no_secret() {
-        let text = format!(
-            "{ACCOUNT}webhook_secrets = [\"whs_hidden\"]\n[accounts.main.ventipay]\nkey = \"key_test_hidden\"\n\
-             [store]\nurl = \"postgres://u:hidden@h/d\"\n"
-        );
-        let config = load(&text, []).unwrap();
-        assert!(!format!("{config:?}").contains("hidden"));
-        let shown = super::super::show(&config).unwrap();
-        assert!(
-            !shown.contains("hidden") && shown.contains("webhook_secrets = [\"***\"]"),
-            "{shown}"
-        );
     }
 }

@@ -105,7 +105,8 @@ async fn serve(listener: tokio::net::TcpListener, admin: Admin, stop: Cancellati
 
 /// `None` only when told to stop first.
 async fn connect(config: &Config, stop: &CancellationToken) -> Option<async_nats::Client> {
-    let addresses: Vec<&str> = config.nats.url.split(',').map(str::trim).collect();
+    // The configuration was checked when it was read.
+    let addresses = config.nats.addresses().unwrap_or_default();
     while !stop.is_cancelled() {
         match options(config).await {
             Ok(options) => match options.connect(&addresses[..]).await {
