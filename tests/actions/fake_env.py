@@ -42,6 +42,8 @@ FIELDS = {
                             "invoice_ids": "many2many account.move", "sale_order_ids": "many2many sale.order"},
 }
 UNIQUE = {"payment.transaction": ("reference",), "ir.model.data": ("module", "name")}
+CONSTRAINTS = {"payment.transaction": "payment_transaction_reference_uniq",
+               "ir.model.data": "ir_model_data_module_name_uniq_index"}
 EMPTY = {"integer": 0, "monetary": 0.0}
 TOUCH_ORDER = "UPDATE sale_order SET write_date = write_date WHERE id = %s"
 HASH_ACTIONS = ("SELECT d.name, encode(sha256(convert_to(btrim(s.code, %s), 'UTF8')), 'hex')"
@@ -304,7 +306,7 @@ class Records:
         key = [row[name] for name in UNIQUE[self._name]]
         for other in [*self._table.values(), *self._database.unseen[self._name]]:
             if [other[name] for name in UNIQUE[self._name]] == key:
-                raise DatabaseError(f"duplicate key value violates unique constraint ({', '.join(UNIQUE[self._name])})\n"
+                raise DatabaseError(f'duplicate key value violates unique constraint "{CONSTRAINTS[self._name]}"\n'
                                     f"DETAIL:  Key {key} already exists.", "23505")
         return self._with([self._database.insert(self._name, row)])
 

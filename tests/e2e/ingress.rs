@@ -17,12 +17,23 @@ crate::on!(
 );
 
 async fn what_was_answered_200_before_the_ingress_was_killed_is_in_the_log(options: Options) {
+    let options = Options { publish_deadline_ms: 1_000, ..options };
     let mut system = System::start(options).await;
     let mut load = Load::default();
     for _ in 0..3 {
-        load.run_until_received(&mut system, 100, async |system| system.kill_ingress()).await;
+        load.run_until_received(&mut system, 100, async |system, _| system.kill_ingress()).await;
         system.restart_ingress().await;
     }
+    // What the ingress sent and the broker did not read is in nobody's hands: both are killed.
+    load.run_until_received(&mut system, 100, async |system, load| {
+        system.nats.freeze().unwrap();
+        load.goes_on().await;
+        system.kill_ingress();
+        system.nats.kill9();
+    })
+    .await;
+    system.nats.restart().await.unwrap();
+    system.restart_ingress().await;
     load.is_in_the_log(&system).await;
     let order = system.shop.order(15_990, "name", "AFTERWARDS");
     let payment = system.pay(15_990, &order.key);

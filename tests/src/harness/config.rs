@@ -29,6 +29,9 @@ pub const WEBHOOK_SECRET: &str = "whs_end_to_end_first";
 /// The API key the worker asks Ventipay with.
 pub const VENTIPAY_KEY: &str = "key_test_end_to_end";
 
+/// Longest one call to Ventipay may take, in milliseconds.
+pub const VENTIPAY_TIMEOUT_MS: u64 = 1_000;
+
 /// The database of the simulated Odoo.
 pub const DATABASE: &str = "sim";
 
@@ -82,7 +85,7 @@ impl Settings {
             self.account(&mut text, name, connector);
             let _ = writeln!(
                 text,
-                "ventipay = {{ url = {:?}, key = {VENTIPAY_KEY:?}, timeout_ms = 2_000 }}",
+                "ventipay = {{ url = {:?}, key = {VENTIPAY_KEY:?}, timeout_ms = {VENTIPAY_TIMEOUT_MS} }}",
                 self.ventipay
             );
         }
@@ -123,7 +126,7 @@ mod tests {
             odoo_timeout_ms: 1_000,
             ventipay: "http://127.0.0.1:4/v1".to_owned(),
             webhook_secret_files: vec!["/x/1".into(), "/x/2".into()],
-            lease_s: 2,
+            lease_s: 3,
             publish_deadline_ms: 1_000,
         };
         let config = concilia_shared::config::load(&settings.text(), []).unwrap();

@@ -16,7 +16,7 @@ use super::wait;
 const CONNECTIONS: usize = 16;
 
 /// Most webhooks one connection sends in one run, however little is received.
-const SENT_MAX: usize = 100;
+const SENT_MAX: usize = 500;
 
 /// How long the worker may take for all of it.
 const CONSUMED: Duration = Duration::from_mins(1);
@@ -35,7 +35,7 @@ impl Load {
         &mut self,
         system: &mut System,
         count: usize,
-        break_it: impl AsyncFnOnce(&mut System),
+        break_it: impl AsyncFnOnce(&mut System, &Self),
     ) {
         let target = self.count() + count;
         let is_broken = tokio::sync::watch::Sender::new(false);
@@ -58,10 +58,23 @@ impl Load {
                 received => Err(format!("{received}")),
             })
             .await;
-            break_it(system).await;
+            break_it(system, load).await;
             is_broken.send_replace(true);
         };
         tokio::join!(join_all(connections), breaker);
+    }
+
+    /// Waits until every connection has sent something it had not sent before.
+    pub async fn goes_on(&self) {
+        // One is on its way on each connection, and one more was sent.
+        let target = self.sent.load(Ordering::Relaxed) + CONNECTIONS;
+        wait::until("more webhooks to be sent", CONSUMED, async || {
+            match self.sent.load(Ordering::Relaxed) {
+                sent if sent >= target => Ok(()),
+                sent => Err(format!("{sent} of {target}")),
+            }
+        })
+        .await;
     }
 
     /// Sends one; answers the status, if there was an answer.

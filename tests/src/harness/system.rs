@@ -35,7 +35,8 @@ pub struct Options {
     /// The Odoo: it also decides the transport, which the worker asks for: JSON-RPC on 17,
     /// JSON-2 on 19.
     pub series: Series,
-    /// Longest one call to Odoo may take, in milliseconds; a claim holds at least twice that.
+    /// Longest one call to Odoo may take, in milliseconds; a claim holds for two of
+    /// them, and one to Ventipay.
     pub odoo_timeout_ms: u64,
     /// The ingress's deadline for the broker, in milliseconds.
     pub publish_deadline_ms: u64,
@@ -121,11 +122,14 @@ impl System {
             odoo_timeout_ms: options.odoo_timeout_ms,
             ventipay: ventipay.api_url(),
             webhook_secret_files: vec![secret_file],
-            lease_s: (options.odoo_timeout_ms * 2).div_ceil(1_000),
+            lease_s: (options.odoo_timeout_ms * 2 + config::VENTIPAY_TIMEOUT_MS).div_ceil(1_000),
             publish_deadline_ms: options.publish_deadline_ms,
         };
         settings.write(&config_file(folder.path()))?;
-        let http = reqwest::Client::builder().timeout(PATIENCE).build()?;
+        // A connection kept for the next request may be closed by the other side just when that
+        // comes; a test must not fail for that.
+        let http =
+            reqwest::Client::builder().timeout(PATIENCE).pool_max_idle_per_host(0).build()?;
         let ingress = spawn_ingress(folder.path(), 1)?;
         run(setup(folder.path(), &shop)?).await.context("odoo setup")?;
         let mut system = Self {

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 pub use book::book_beside;
 
-use super::errors::{Outcome, RUN_AGAIN, Raise, names};
+use super::errors::{Outcome, Raise, names};
 use super::rights;
 use super::value::{Id, Record};
 use super::world::Tx;
@@ -54,10 +54,11 @@ pub fn run(tx: &mut Tx<'_>, id: Id) -> Outcome<Json> {
     Ok(json!({"type": "ir.actions.act_window_close", "infos": {"concilia": answer}}))
 }
 
-/// A serialization failure must stay one, so that the call is run again.
+/// A serialization failure must stay one, so that the call is run again; neither is weather
+/// wrapped (`safe_eval` lets `OperationalError` through).
 fn outside(tx: &Tx<'_>, raise: Raise, code: &str) -> Raise {
     match &raise {
-        Raise::Postgres(error) if RUN_AGAIN.contains(&error.code.as_str()) => raise,
+        Raise::Postgres(error) if error.leaves_the_action() => raise,
         _ => raise.out_of_action(tx.series(), code),
     }
 }

@@ -59,6 +59,11 @@ pub type Outcome<T> = Result<T, Raise>;
 
 /// Odoo repeats a call that failed so (`odoo-api-2.md` 1.2).
 pub const RUN_AGAIN: [&str; 3] = ["40001", "40P01", "55P03"];
+/// Classes of errors no statement is to blame for: connection, resources, operator, system.
+/// psycopg2 makes `OperationalError`s of them, which `safe_eval` lets through.
+const WEATHER_CLASSES: [&str; 4] = ["08", "53", "57", "58"];
+/// `in_failed_sql_transaction`: an earlier error was swallowed.
+const ABORTED: &str = "25P02";
 /// `unique_violation`.
 pub const UNIQUE_VIOLATION: &str = "23505";
 
@@ -66,6 +71,28 @@ impl OdooError {
     /// An exception of that name.
     pub fn new(name: &'static str, message: impl Into<String>) -> Self {
         Self { name, message: message.into() }
+    }
+}
+
+impl PostgresError {
+    /// Whether `book.py` raises it again instead of answering for the item.
+    pub fn leaves_the_action(&self) -> bool {
+        let class = self.code.get(..2).unwrap_or_default();
+        RUN_AGAIN.contains(&self.code.as_str())
+            || WEATHER_CLASSES.contains(&class)
+            || self.code == ABORTED
+    }
+
+    /// psycopg2's name of it, for what is no constraint.
+    fn name(&self) -> &'static str {
+        match self.code.as_str() {
+            "57014" => "psycopg2.errors.QueryCanceled",
+            "40P01" => "psycopg2.errors.DeadlockDetected",
+            "55P03" => "psycopg2.errors.LockNotAvailable",
+            ABORTED => "psycopg2.errors.InFailedSqlTransaction",
+            "40001" => "psycopg2.errors.SerializationFailure",
+            _ => "psycopg2.OperationalError",
+        }
     }
 }
 
@@ -168,9 +195,7 @@ impl Raise {
                     error.sentence.unwrap_or(&error.message)
                 ),
             ),
-            Self::Postgres(error) => {
-                OdooError::new("psycopg2.errors.SerializationFailure", error.message)
-            }
+            Self::Postgres(error) => OdooError::new(error.name(), error.message),
         }
     }
 }

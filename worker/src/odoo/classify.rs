@@ -112,10 +112,7 @@ pub(super) fn classify_fault(name: &str, message: &str) -> RpcError {
         // Serialization failures that outlived Odoo's own retries, and a database that went
         // away in mid-call: the whole call was rolled back, or nobody can say.
         _ if name.starts_with("psycopg2.") => RpcError::Unknown { detail },
-        // A race on a unique name that left the action: the same call again finds the name.
-        "builtins.ValueError" if message.contains("UniqueViolation") => {
-            RpcError::Unknown { detail }
-        }
+        "builtins.ValueError" if wraps_weather(&detail) => RpcError::Unknown { detail },
         _ => RpcError::Fault { name: cut(name), message: detail },
     }
 }
@@ -163,6 +160,26 @@ pub(super) fn retry_after_s(retry_after: Option<&str>, date: Option<&str>) -> Op
         |text: &str| -> Option<Timestamp> { Some(rfc2822::parse(text.trim()).ok()?.timestamp()) };
     let wait = read(text)?.duration_since(read(date?)?);
     u64::try_from(wait.as_secs()).ok()
+}
+
+/// Whether what `safe_eval` wrapped is a race on a unique name (the same call again finds it), or
+/// the database going away or giving up in mid-call: psycopg2's `InterfaceError` (a closed
+/// connection), `InternalError` (25P02 among them) and `OperationalError`. Seen as
+/// `UniqueViolation('…')`, on 17 as `<class 'psycopg2.errors.UniqueViolation'>: "…"`.
+fn wraps_weather(sentence: &str) -> bool {
+    let class = sentence.strip_prefix("<class '").unwrap_or(sentence);
+    let class = class.split(['(', '\'']).next().unwrap_or_default();
+    matches!(
+        class.rsplit('.').next().unwrap_or_default(),
+        "UniqueViolation"
+            | "InterfaceError"
+            | "InternalError"
+            | "InFailedSqlTransaction"
+            | "OperationalError"
+            | "QueryCanceled"
+            | "AdminShutdown"
+            | "PoolError"
+    )
 }
 
 fn unavailable(detail: String) -> RpcError {
@@ -237,6 +254,53 @@ mod tests {
                 "KeyError('protocol') while evaluating\n\"request = 1\"",
                 "fault",
             ),
+            (
+                "psycopg2.errors.QueryCanceled",
+                "canceling statement due to statement timeout\n",
+                "unknown",
+            ),
+            (
+                "psycopg2.errors.AdminShutdown",
+                "terminating connection due to administrator command\n",
+                "unknown",
+            ),
+            ("psycopg2.InterfaceError", "connection already closed", "unknown"),
+            (
+                "builtins.ValueError",
+                "InFailedSqlTransaction('current transaction is aborted\\n') while evaluating\n'…'",
+                "unknown",
+            ),
+            (
+                "builtins.ValueError",
+                "<class 'psycopg2.errors.InFailedSqlTransaction'>: \"current transaction is aborted\n\" while evaluating\n'…'",
+                "unknown",
+            ),
+            (
+                "builtins.ValueError",
+                "InterfaceError('connection already closed') while evaluating\n'…'",
+                "unknown",
+            ),
+            (
+                "builtins.ValueError",
+                "<class 'psycopg2.InterfaceError'>: \"connection already closed\" while evaluating\n'…'",
+                "unknown",
+            ),
+            (
+                "builtins.ValueError",
+                "QueryCanceled('canceling statement due to statement timeout\\n') while evaluating\n'…'",
+                "unknown",
+            ),
+            (
+                "builtins.ValueError",
+                "OperationalError('server closed the connection unexpectedly') while evaluating\n'…'",
+                "unknown",
+            ),
+            (
+                "builtins.ValueError",
+                "<class 'psycopg2.errors.UniqueViolation'>: \"duplicate key\" while evaluating\n'…'",
+                "unknown",
+            ),
+            ("builtins.ValueError", "KeyError('OperationalError') while evaluating\n'…'", "fault"),
             ("odoo.exceptions.UserError", "Concilia: this action speaks protocol 1", "fault"),
             ("builtins.AttributeError", "The method 'res.partner.nope' does not exist", "fault"),
             ("werkzeug.exceptions.NotFound", "the model 'no.such' does not exist", "fault"),

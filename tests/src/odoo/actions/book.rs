@@ -6,7 +6,7 @@ use super::common::{
     Provider, Request, booking_row, currency_of, database, named, need, read_request,
     text_or_false, version,
 };
-use crate::odoo::errors::{Outcome, RUN_AGAIN, Raise, UNIQUE_VIOLATION};
+use crate::odoo::errors::{Outcome, PostgresError, Raise, UNIQUE_VIOLATION};
 use crate::odoo::faults::{FailingStep, Step};
 use crate::odoo::models::{payment, sale};
 use crate::odoo::value::{Amount, Id, Record, Value};
@@ -55,15 +55,26 @@ fn book_isolated(tx: &mut Tx<'_>, request: &Request, item: &Json) -> Outcome<Jso
     };
     tx.rollback_to(point);
     let detail = match &failed {
-        Raise::Postgres(error) if RUN_AGAIN.contains(&error.code.as_str()) => return Err(failed),
-        Raise::Postgres(error) if error.code == UNIQUE_VIOLATION => {
+        Raise::Postgres(error) if error.leaves_the_action() => return Err(failed),
+        Raise::Postgres(error) if is_race(error) => {
             return Ok(result(name, "again", "race", "", &json!(false)));
         }
-        Raise::Postgres(error) => error.message.lines().next().unwrap_or_default().to_owned(),
+        Raise::Postgres(error) => first_line(error).to_owned(),
         Raise::Odoo(error) => error.message.clone(),
     };
     let detail: String = detail.chars().take(500).collect();
     Ok(result(name, "failed", "odoo", &detail, &json!(false)))
+}
+
+/// Another module's unique constraint is no race for our name.
+fn is_race(error: &PostgresError) -> bool {
+    let ours = ["payment_transaction_reference_uniq", "ir_model_data_module_name_uniq_index"];
+    error.code == UNIQUE_VIOLATION && ours.iter().any(|name| first_line(error).contains(name))
+}
+
+/// The next lines quote the row.
+fn first_line(error: &PostgresError) -> &str {
+    error.message.lines().next().unwrap_or_default()
 }
 
 fn book_item(tx: &mut Tx<'_>, request: &Request, item: &Json, name: &str) -> Outcome<Json> {
