@@ -9,13 +9,29 @@ use concilia_shared::money::Money;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::event::Booking;
+
 /// What to look up about one checkout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lookup {
     /// The checkout.
     pub checkout: CheckoutId,
-    /// Where its order may be, in the order of preference.
+    /// What a transaction of Odoo's own making may be called, in the order of preference; asked
+    /// for in modes A and Hybrid, empty in mode B.
+    pub references: Vec<Reference>,
+    /// Where its order may be, in the order of preference; empty in mode A.
     pub probes: Vec<Probe>,
+    /// An Odoo domain, as JSON text, that every order must meet too: it keeps two shops apart.
+    pub domain: Option<String>,
+}
+
+/// One name a `payment.transaction` may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// The payload path the value came from.
+    pub path: String,
+    /// The value its `reference` must be exactly.
+    pub value: String,
 }
 
 /// One place to look for an order.
@@ -33,15 +49,34 @@ pub struct Probe {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InOdoo {
     /// What stands under our name, if anything.
-    pub booked: Option<crate::domain::event::Booking>,
+    pub booked: Option<Booking>,
     /// Company of what is booked; absent when nothing is.
     pub booked_company_id: Option<i64>,
     /// State of the booked transaction (`done`, `cancel`, …); absent when nothing is.
     pub booked_state: Option<String>,
     /// Other transactions that carry the checkout's name.
     pub transactions: Vec<Transaction>,
+    /// Transactions mode A may confirm, each once: those of our provider whose
+    /// `provider_reference` is the checkout, then those of any provider whose `reference` is one
+    /// of the lookup's, in the order asked. What is booked under our name is not among them.
+    pub candidates: Vec<Candidate>,
     /// What each probe found, in the order asked.
     pub probes: Vec<Found>,
+}
+
+/// A transaction of Odoo's own making (portal, shop), with the documents it pays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Odoo's id.
+    pub id: i64,
+    /// The reference's path it was found by, or `checkout` if it carries the checkout's id.
+    pub found_by: String,
+    /// The transaction itself.
+    pub transaction: Transaction,
+    /// Its sale orders.
+    pub orders: Vec<Order>,
+    /// Its invoices, of whatever state.
+    pub invoices: Vec<Invoice>,
 }
 
 /// What one probe found.
@@ -151,7 +186,35 @@ pub struct CheckoutNow {
     pub paid_at: Option<Timestamp>,
 }
 
-/// One payment to book: the preconditions it was decided upon, and the effect.
+/// One effect to carry out in Odoo: what was decided upon, and the effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Mode B: enter a payment for an order of an external shop.
+    Book(Box<Book>),
+    /// Mode A: confirm the transaction Odoo made; Odoo enters the payment.
+    Confirm(Box<Confirm>),
+    /// Cancel the transaction of a checkout that was canceled.
+    Cancel(Box<Cancel>),
+    /// Give the open credit of a booking to invoices of its own orders that came later.
+    Complete {
+        /// The booking's name.
+        checkout: CheckoutId,
+    },
+}
+
+impl Command {
+    /// The name of the effect: whatever crashes, it happens once under this name.
+    pub fn checkout(&self) -> &CheckoutId {
+        match self {
+            Self::Book(book) => &book.checkout,
+            Self::Confirm(confirm) => &confirm.checkout,
+            Self::Cancel(cancel) => &cancel.checkout,
+            Self::Complete { checkout } => checkout,
+        }
+    }
+}
+
+/// One payment to book for an order: the preconditions it was decided upon, and the effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Book {
     /// The name of the effect: whatever crashes, it happens once under this name.
@@ -168,15 +231,55 @@ pub struct Book {
     pub invoices: Vec<(i64, String)>,
     /// Confirm a draft quotation first.
     pub confirm: bool,
+    /// A person accepted that more is paid than the document asks for, or that it is paid
+    /// already: the fences against both are lifted, and the excess becomes the customer's credit.
+    pub accepted: bool,
 }
 
-/// What came of a [`Book`].
+/// One transaction of Odoo's to confirm: the preconditions it was decided upon, and the effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BookOutcome {
-    /// This call booked it.
-    Booked(crate::domain::event::Booking),
-    /// It was booked before under this name.
-    Already(crate::domain::event::Booking),
+pub struct Confirm {
+    /// The name of the effect: whatever crashes, it happens once under this name.
+    pub checkout: CheckoutId,
+    /// What was paid: the transaction's own amount.
+    pub amount: Money,
+    /// The day it was paid, in America/Santiago.
+    pub date: Date,
+    /// The currency's name in Odoo.
+    pub currency: String,
+    /// The transaction with its documents, as it was seen.
+    pub candidate: Candidate,
+    /// A person accepted that the documents are paid already: the excess becomes credit.
+    pub accepted: bool,
+}
+
+/// One transaction of Odoo's to cancel: the preconditions it was decided upon, and the reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cancel {
+    /// The checkout that was canceled.
+    pub checkout: CheckoutId,
+    /// Odoo's id of the transaction.
+    pub id: i64,
+    /// Its reference, as it was seen.
+    pub reference: String,
+    /// Its state, as it was seen.
+    pub state: String,
+    /// What is written as its state message.
+    pub message: String,
+}
+
+/// What came of a [`Command`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// This call did it: booked, confirmed or completed, as it stands now.
+    Booked(Booking),
+    /// It was booked before under this name; of [`Command::Complete`]: nothing was left to do.
+    Already(Booking),
+    /// The transaction is cancelled, by this call or before.
+    Canceled {
+        /// Its reference.
+        transaction: String,
+    },
     /// A precondition no longer holds.
     Changed {
         /// Which, as the action names it.
@@ -189,6 +292,32 @@ pub enum BookOutcome {
         /// Odoo's sentence; empty for a fence.
         detail: String,
     },
-    /// Somebody else is booking it at this moment: ask again.
+    /// Somebody else is at it at this moment: ask again.
     Again,
+}
+
+/// What is asked about everything that changed lately, in one call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewsQuery {
+    /// Changes from here on, by Odoo's own clock.
+    pub since: Timestamp,
+    /// The fields of `sale.order` whose values are told.
+    pub fields: Vec<String>,
+    /// As in [`Lookup::domain`].
+    pub domain: Option<String>,
+}
+
+/// What changed lately.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct News {
+    /// Where to ask on from, by Odoo's own clock; absent if it told no time.
+    pub until: Option<Timestamp>,
+    /// Names and values of the fields of orders that changed, and references of transactions of
+    /// our provider that did; each once.
+    pub values: Vec<String>,
+    /// Our bookings with open credit whose own orders have a posted invoice with something left
+    /// to pay: Odoo did not bring them together (`odoo-api-2.md` 4.2).
+    pub credits: Vec<CheckoutId>,
+    /// There was more than fits one answer: ask again from `until`.
+    pub more: bool,
 }
