@@ -48,6 +48,7 @@ pub(super) const KNOWN: &[(&str, Kind)] = &[
     ("worker.settle_concurrency", Kind::Number(1, 256)),
     ("worker.lease_s", Kind::Number(1, DAY_S)),
     ("worker.gap_check_s", Kind::Number(1, DAY_S)),
+    ("worker.news_s", Kind::Number(1, DAY_S)),
     ("retry.base_s", Kind::Number(1, DAY_S)),
     ("retry.factor", Kind::Number(1, 100)),
     ("retry.cap_s", Kind::Number(1, 30 * DAY_S)),
@@ -55,7 +56,7 @@ pub(super) const KNOWN: &[(&str, Kind)] = &[
     ("accounts.*.environment", Kind::Word { of: &["test", "live"], required: true }),
     ("accounts.*.webhook_secrets", Kind::List),
     ("accounts.*.webhook_secret_files", Kind::List),
-    ("accounts.*.mode", words(&["B"])),
+    ("accounts.*.mode", words(&["A", "B", "Hybrid"])),
     (
         "accounts.*.connector",
         words(&["shopify", "woocommerce", "vtex", "jumpseller", "generic", "custom"]),
@@ -63,6 +64,7 @@ pub(super) const KNOWN: &[(&str, Kind)] = &[
     ("accounts.*.custom_field", TEXT),
     ("accounts.*.domain", TEXT),
     ("accounts.*.match_keys", Kind::List),
+    ("accounts.*.reference_keys", Kind::List),
     ("accounts.*.book_from", Kind::Instant),
     ("accounts.*.quotations", words(&["leave", "confirm"])),
     ("accounts.*.without_invoice", words(&["book", "wait"])),
@@ -74,6 +76,7 @@ pub(super) const KNOWN: &[(&str, Kind)] = &[
     ("accounts.*.odoo.company_id", Kind::Number(1, i32::MAX as i64)),
     ("accounts.*.odoo.transport", words(&["auto", "jsonrpc", "json2"])),
     ("accounts.*.odoo.timeout_ms", Kind::Number(1, 10 * MINUTE_MS)),
+    ("accounts.*.odoo.calls_max", Kind::Number(1, 64)),
     ("accounts.*.ventipay.url", TEXT),
     ("accounts.*.ventipay.key", TEXT),
     ("accounts.*.ventipay.key_file", TEXT),
@@ -151,6 +154,11 @@ fn kind_of(path: &[&str]) -> Option<Kind> {
         .iter()
         .find(|(known, _)| known.split('.').count() == path.len() && matches(known, path));
     found.map(|(_, kind)| *kind)
+}
+
+/// What a key of an account's own table may be.
+pub(super) fn of_account(key: &str) -> Option<Kind> {
+    kind_of(&["accounts", "*", key])
 }
 
 fn is_table(path: &[&str]) -> bool {

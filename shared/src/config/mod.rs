@@ -15,6 +15,8 @@ mod kind;
 
 mod problems;
 
+pub mod settings;
+
 use std::collections::BTreeMap;
 
 pub use schema::{

@@ -70,6 +70,26 @@ impl Config {
 
 impl Account {
     fn problems(&self, lease_s: u64) -> Vec<String> {
+        let mut wrong = self.settings_problems();
+        if self.calls_ms() > lease_s.saturating_mul(1_000) {
+            wrong.push(
+                "worker.lease_s must be at least twice odoo.timeout_ms plus ventipay.timeout_ms, \
+                 so that a claim outlives the calls of a booking."
+                    .to_owned(),
+            );
+        }
+        if let Some(odoo) = &self.odoo {
+            wrong.extend(odoo.problems());
+        }
+        if let Some(ventipay) = &self.ventipay {
+            wrong.extend(ventipay.problems(self.environment));
+        }
+        wrong
+    }
+
+    /// What is wrong with the settings that can be changed while it runs
+    /// ([`super::settings`]).
+    pub(super) fn settings_problems(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         let mut check = |right: bool, sentence: &str| {
             if !right {
@@ -94,26 +114,21 @@ impl Account {
             self.domain.as_deref().is_none_or(is_list),
             "domain must be a JSON list, as in [[\"team_id\", \"=\", 3]].",
         );
-        check(!self.match_keys.is_empty(), "match_keys must name at least one payload path.");
-        check(
-            self.match_keys.iter().all(|key| is_payload_path(key)),
-            "match_keys must be paths as in metadata.order_id: parts of letters, digits, - and _ \
-             with dots between.",
-        );
-        check(
-            !self.match_keys.iter().any(|key| key == "data" || key.starts_with("data.")),
-            "match_keys are relative to data: leave out the \"data.\" at the start.",
-        );
-        check(
-            self.calls_ms() <= lease_s.saturating_mul(1_000),
-            "worker.lease_s must be at least twice odoo.timeout_ms plus ventipay.timeout_ms, so \
-             that a claim outlives the calls of a booking.",
-        );
-        if let Some(odoo) = &self.odoo {
-            wrong.extend(odoo.problems());
-        }
-        if let Some(ventipay) = &self.ventipay {
-            wrong.extend(ventipay.problems(self.environment));
+        for (name, paths) in
+            [("match_keys", &self.match_keys), ("reference_keys", &self.reference_keys)]
+        {
+            check(!paths.is_empty(), &format!("{name} must name at least one payload path."));
+            check(
+                paths.iter().all(|key| is_payload_path(key)),
+                &format!(
+                    "{name} must be paths as in metadata.order_id: parts of letters, digits, - \
+                     and _ with dots between."
+                ),
+            );
+            check(
+                !paths.iter().any(|key| key == "data" || key.starts_with("data.")),
+                &format!("{name} are relative to data: leave out the \"data.\" at the start."),
+            );
         }
         wrong
     }

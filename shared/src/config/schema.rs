@@ -180,6 +180,9 @@ pub struct Worker {
     pub lease_s: u64,
     /// How often gaps below the consumer's ack floor are looked for, in seconds.
     pub gap_check_s: u64,
+    /// How often each Odoo is asked what changed, in seconds, so that what waits for an order
+    /// or an invoice goes on early.
+    pub news_s: u64,
 }
 
 impl Default for Worker {
@@ -190,6 +193,7 @@ impl Default for Worker {
             settle_concurrency: 4,
             lease_s: 180,
             gap_check_s: 60,
+            news_s: 15,
         }
     }
 }
@@ -240,6 +244,9 @@ pub struct Account {
     /// Payload paths tried in order for the order's key.
     #[serde(default = "default_match_keys")]
     pub match_keys: Vec<String>,
+    /// Payload paths tried in order for the reference of Odoo's transaction (modes A, Hybrid).
+    #[serde(default = "default_reference_keys")]
+    pub reference_keys: Vec<String>,
     /// What was paid before this instant is recorded and never booked.
     pub book_from: Option<Timestamp>,
     /// What becomes of a draft quotation that is paid.
@@ -268,6 +275,12 @@ fn default_match_keys() -> Vec<String> {
     .to_vec()
 }
 
+/// `external_id` is where a checkout made for a transaction of Odoo's carries its reference
+/// (`ventipay-api.md` 6.1); the other two are where integrations of others put it.
+fn default_reference_keys() -> Vec<String> {
+    ["external_id", "metadata.odoo_ref", "metadata.reference"].map(str::to_owned).to_vec()
+}
+
 /// Test or live: never mixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -281,9 +294,34 @@ pub enum Environment {
 /// How events are matched with Odoo.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Mode {
+    /// Odoo's own checkout: the `payment.transaction` is found and confirmed.
+    A,
     /// External shop: a `sale.order` is found and its payment booked.
     #[default]
     B,
+    /// A, and B where Odoo has no transaction; never both.
+    Hybrid,
+}
+
+impl Mode {
+    /// Whether a transaction of Odoo's own making is looked for.
+    pub fn looks_for_transactions(self) -> bool {
+        self != Self::B
+    }
+
+    /// Whether an order of an external shop is looked for.
+    pub fn looks_for_orders(self) -> bool {
+        self != Self::A
+    }
+
+    /// The word, as it is configured.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::A => "A",
+            Self::B => "B",
+            Self::Hybrid => "Hybrid",
+        }
+    }
 }
 
 /// Where Mode B looks on `sale.order`; `design.md`, Words.
@@ -351,6 +389,10 @@ pub struct Odoo {
     /// Longest one call may take, in milliseconds.
     #[serde(default = "default_odoo_timeout_ms")]
     pub timeout_ms: u64,
+    /// Most calls at once to this address, by one process, all accounts together (the lowest
+    /// of theirs counts): more callers gain nothing (`odoo-api-2.md` section 8).
+    #[serde(default = "default_odoo_calls_max")]
+    pub calls_max: usize,
 }
 
 fn default_login() -> String {
@@ -363,6 +405,10 @@ fn default_company_id() -> i64 {
 
 fn default_odoo_timeout_ms() -> u64 {
     60_000
+}
+
+fn default_odoo_calls_max() -> usize {
+    4
 }
 
 /// Which of Odoo's APIs is spoken; `odoo-api.md` section 0.

@@ -1,9 +1,15 @@
 //! The facts of the log: past tense, never changed.
 //!
 //! The serialized shape is a promise: `kind` and `version` stand beside the data in the log,
-//! and a shape once written must load for ever (fixtures hold it). Not here: how a body
-//! becomes a fact ([`super::interpret`]) and what follows from one ([`super::decide`]).
+//! and a shape once written must load for ever (fixtures hold it). Shapes only grow: by kinds,
+//! and by fields that are left out where they say nothing.
+//!
+//! Three kinds of facts: what Ventipay told, what came of it, and what a person decided. Most
+//! belong to the stream of one business object; those of an account stand in its own stream
+//! ([`super::account`]). Not here: how a body becomes a fact ([`super::interpret`]) and what
+//! follows from one ([`super::decide`]).
 
+use concilia_shared::config::Mode;
 use concilia_shared::id::{CheckoutId, EventId};
 use concilia_shared::money::Money;
 use jiff::Timestamp;
@@ -11,6 +17,10 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::reason::{IgnoreReason, ParkReason, PendingReason, Problem, RecordReason};
+
+/// What the events of an account are about: no webhook, so a word no event id of a webhook's
+/// stream is compared with.
+pub const ABOUT_ACCOUNT: &str = "account";
 
 /// Version written beside the data of every event of this build.
 pub const VERSION: i32 = 1;
@@ -70,7 +80,140 @@ pub enum Event {
         booking: Booking,
         /// How the order was found; absent when the booking was found already there.
         matched: Option<Matched>,
+        /// The mode it was booked in, A or B; absent when the booking was found already there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mode: Option<Mode>,
     },
+    /// The transaction of a canceled checkout is cancelled in Odoo.
+    TransactionCanceled {
+        /// The event this settles.
+        about: EventId,
+        /// The transaction's reference.
+        transaction: String,
+    },
+    /// Odoo holds open credit of the booking beside an open invoice of its own order.
+    CreditFound {
+        /// The event that was booked.
+        about: EventId,
+    },
+    /// The credit was given to the invoices that came later; nothing is left to bring together.
+    Completed {
+        /// The event that was booked.
+        about: EventId,
+        /// What stands in Odoo now.
+        booking: Booking,
+    },
+    /// A person asked that it be tried now.
+    RetryRequested {
+        /// The event to try.
+        about: EventId,
+        /// Who.
+        by: String,
+    },
+    /// A person chose the order.
+    MatchChosen {
+        /// The event to try with it.
+        about: EventId,
+        /// The order's name.
+        order: String,
+        /// Who.
+        by: String,
+        /// Why.
+        why: String,
+    },
+    /// A person accepted what it was parked for: it is to be booked all the same.
+    DifferenceAccepted {
+        /// The event to book.
+        about: EventId,
+        /// What was accepted, as it stood.
+        accepted: ParkReason,
+        /// Who.
+        by: String,
+        /// Why.
+        why: String,
+    },
+    /// The stream was rebuilt from the broker: nothing acts on it until a person releases it.
+    Held {
+        /// The event that was read again.
+        about: EventId,
+    },
+    /// A person released the stream.
+    Released {
+        /// The stream's first event.
+        about: EventId,
+        /// Who.
+        by: String,
+    },
+    /// Somebody changed settings of the account.
+    SettingsChanged {
+        /// Who.
+        by: String,
+        /// Why, if they said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+        /// What was changed.
+        changes: Vec<SettingChange>,
+    },
+    /// A person paused the account: what comes is kept, nothing is acted upon.
+    AccountPaused {
+        /// Who.
+        by: String,
+        /// Why.
+        why: String,
+    },
+    /// A person let the account go on.
+    AccountResumed {
+        /// Who.
+        by: String,
+    },
+    /// A system the account needs stopped answering usefully.
+    OutageBegan {
+        /// Which.
+        system: System,
+        /// What was seen, with what to do about it.
+        reason: PendingReason,
+    },
+    /// It answers again.
+    OutageEnded {
+        /// Which.
+        system: System,
+    },
+    /// The Odoo database the account was first seen to book into; another one pauses it.
+    DatabaseSeen {
+        /// Its `database.uuid`.
+        database: String,
+    },
+}
+
+/// A system whose absence pauses an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum System {
+    /// Its Odoo.
+    Odoo,
+    /// Ventipay's API.
+    Ventipay,
+}
+
+impl System {
+    /// The word of logs and metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Odoo => "odoo",
+            Self::Ventipay => "ventipay",
+        }
+    }
+}
+
+/// One setting of an account, as text; absent is not set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingChange {
+    /// The key, `mode`.
+    pub key: String,
+    /// What it was.
+    pub from: Option<String>,
+    /// What it is from now on.
+    pub to: Option<String>,
 }
 
 /// What Ventipay told us.
@@ -98,6 +241,8 @@ pub struct WebhookReceived {
 pub enum Fact {
     /// `checkout.paid`.
     CheckoutPaid(CheckoutPaid),
+    /// `checkout.canceled`.
+    CheckoutCanceled(CheckoutCanceled),
     /// Readable, with nothing to do in Odoo.
     Other,
     /// The envelope or what we need of it does not read.
@@ -122,6 +267,17 @@ pub struct CheckoutPaid {
     pub refunded: bool,
     /// Disputed.
     pub disputed: bool,
+}
+
+/// A checkout that Ventipay says was canceled (`ventipay-api.md` 4.6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckoutCanceled {
+    /// Its id.
+    pub checkout: CheckoutId,
+    /// When it was canceled, if the body says so.
+    pub canceled_at: Option<Timestamp>,
+    /// The checkout's status, if the body says so; `canceled` is expected.
+    pub status: Option<String>,
 }
 
 /// A payment as it stands in Odoo.
@@ -174,19 +330,47 @@ impl Event {
             Self::Pended { .. } => "pended",
             Self::Parked { .. } => "parked",
             Self::Booked { .. } => "booked",
+            Self::TransactionCanceled { .. } => "transaction_canceled",
+            Self::CreditFound { .. } => "credit_found",
+            Self::Completed { .. } => "completed",
+            Self::RetryRequested { .. } => "retry_requested",
+            Self::MatchChosen { .. } => "match_chosen",
+            Self::DifferenceAccepted { .. } => "difference_accepted",
+            Self::Held { .. } => "held",
+            Self::Released { .. } => "released",
+            Self::SettingsChanged { .. } => "settings_changed",
+            Self::AccountPaused { .. } => "account_paused",
+            Self::AccountResumed { .. } => "account_resumed",
+            Self::OutageBegan { .. } => "outage_began",
+            Self::OutageEnded { .. } => "outage_ended",
+            Self::DatabaseSeen { .. } => "database_seen",
         }
     }
 
-    /// The webhook event this is about.
-    pub fn about(&self) -> &EventId {
+    /// The webhook event this is about, or [`ABOUT_ACCOUNT`].
+    pub fn about(&self) -> &str {
         match self {
-            Self::WebhookReceived(told) => &told.event_id,
+            Self::WebhookReceived(told) => told.event_id.as_str(),
             Self::PayloadConflicted { about, .. }
             | Self::Recorded { about, .. }
             | Self::Ignored { about, .. }
             | Self::Pended { about, .. }
             | Self::Parked { about, .. }
-            | Self::Booked { about, .. } => about,
+            | Self::Booked { about, .. }
+            | Self::TransactionCanceled { about, .. }
+            | Self::CreditFound { about }
+            | Self::Completed { about, .. }
+            | Self::RetryRequested { about, .. }
+            | Self::MatchChosen { about, .. }
+            | Self::DifferenceAccepted { about, .. }
+            | Self::Held { about }
+            | Self::Released { about, .. } => about.as_str(),
+            Self::SettingsChanged { .. }
+            | Self::AccountPaused { .. }
+            | Self::AccountResumed { .. }
+            | Self::OutageBegan { .. }
+            | Self::OutageEnded { .. }
+            | Self::DatabaseSeen { .. } => ABOUT_ACCOUNT,
         }
     }
 }
@@ -208,6 +392,6 @@ mod tests {
         }
         let kinds: std::collections::BTreeSet<&str> =
             lines.iter().filter_map(|line| line.split('"').nth(3)).collect();
-        assert_eq!(kinds.len(), 7, "a kind is missing: {kinds:?}");
+        assert_eq!(kinds.len(), 21, "a kind is missing: {kinds:?}");
     }
 }

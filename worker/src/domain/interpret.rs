@@ -11,7 +11,7 @@ use concilia_shared::webhook::{Webhook, body_hash};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::event::{CheckoutPaid, Fact, WebhookReceived};
+use super::event::{CheckoutCanceled, CheckoutPaid, Fact, WebhookReceived};
 use super::reason::Problem;
 use super::strict_json;
 
@@ -134,9 +134,13 @@ fn live(envelope: &Value) -> Option<bool> {
 fn fact(envelope: &Value) -> Fact {
     match envelope.get("type").and_then(Value::as_str) {
         None => missing("type"),
-        Some("checkout.paid") if live(envelope).is_none() => missing("live"),
+        Some("checkout.paid" | "checkout.canceled") if live(envelope).is_none() => missing("live"),
         Some("checkout.paid") => match checkout_paid(&envelope["data"]) {
             Ok(paid) => Fact::CheckoutPaid(paid),
+            Err(problem) => Fact::Unreadable { problem },
+        },
+        Some("checkout.canceled") => match checkout_canceled(&envelope["data"]) {
+            Ok(canceled) => Fact::CheckoutCanceled(canceled),
             Err(problem) => Fact::Unreadable { problem },
         },
         Some(_) => Fact::Other,
@@ -144,12 +148,10 @@ fn fact(envelope: &Value) -> Fact {
 }
 
 fn checkout_paid(data: &Value) -> Result<CheckoutPaid, Problem> {
-    let field = |path: &str| Problem::Field { path: format!("data.{path}") };
-    let text = |name: &str| data.get(name).and_then(Value::as_str);
-    let id = text("id").ok_or_else(|| field("id"))?;
     let in_bounds = |minor: &i64| (1..=AMOUNT_MAX).contains(minor);
     let minor = data.get("amount").and_then(Value::as_i64).filter(in_bounds);
-    let code = text("currency").ok_or_else(|| field("currency"))?;
+    let checkout = checkout_id(data)?;
+    let code = text(data, "currency").ok_or_else(|| field("currency"))?;
     let currency = Currency::parse(code)
         .ok_or_else(|| Problem::UnknownCurrency { code: code.chars().take(16).collect() })?;
     let flag = |name: &str| match data.get(name) {
@@ -157,18 +159,48 @@ fn checkout_paid(data: &Value) -> Result<CheckoutPaid, Problem> {
         Some(value) => value.as_bool().ok_or_else(|| field(name)),
     };
     Ok(CheckoutPaid {
-        checkout: CheckoutId::parse(id).map_err(|_| field("id"))?,
+        checkout,
         amount: Money::new(minor.ok_or_else(|| field("amount"))?, currency),
-        paid_at: match data.get("paid_at") {
-            None | Some(Value::Null) => None,
-            Some(value) => {
-                Some(value.as_str().and_then(|t| t.parse().ok()).ok_or_else(|| field("paid_at"))?)
-            }
-        },
-        status: text("status").map(|status| status.chars().take(32).collect()),
+        paid_at: instant(data, "paid_at")?,
+        status: status(data),
         refunded: flag("refunded")?,
         disputed: flag("disputed")?,
     })
+}
+
+fn checkout_canceled(data: &Value) -> Result<CheckoutCanceled, Problem> {
+    Ok(CheckoutCanceled {
+        checkout: checkout_id(data)?,
+        canceled_at: instant(data, "canceled_at")?,
+        status: status(data),
+    })
+}
+
+fn checkout_id(data: &Value) -> Result<CheckoutId, Problem> {
+    let id = text(data, "id").ok_or_else(|| field("id"))?;
+    CheckoutId::parse(id).map_err(|_| field("id"))
+}
+
+fn text<'a>(data: &'a Value, name: &str) -> Option<&'a str> {
+    data.get(name).and_then(Value::as_str)
+}
+
+fn status(data: &Value) -> Option<String> {
+    text(data, "status").map(|status| status.chars().take(32).collect())
+}
+
+fn instant(data: &Value, name: &str) -> Result<Option<Timestamp>, Problem> {
+    match data.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => {
+            let read = value.as_str().and_then(|text| text.parse().ok());
+            read.map(Some).ok_or_else(|| field(name))
+        }
+    }
+}
+
+fn field(path: &str) -> Problem {
+    Problem::Field { path: format!("data.{path}") }
 }
 
 fn missing(path: &str) -> Fact {
@@ -185,6 +217,7 @@ fn stream(
 ) -> StreamId {
     let object = match fact {
         Fact::CheckoutPaid(paid) => Some(format!("checkout-{}", paid.checkout)),
+        Fact::CheckoutCanceled(canceled) => Some(format!("checkout-{}", canceled.checkout)),
         Fact::Unreadable { .. } => None,
         Fact::Other => envelope.and_then(object),
     };

@@ -1,7 +1,7 @@
 //! The pure core: no I/O, no clock, no dice. A value in, a value out.
 //!
 //! In reading order: [`event`] (facts and their names), [`interpret`] (bytes to facts, total),
-//! [`state`] (a stream folded), [`observe`] (what Odoo and Ventipay answered, as plain
+//! [`state`] (a stream folded), [`account`] (an account's own stream folded), [`observe`] (what Odoo and Ventipay answered, as plain
 //! values), [`settings`] (what the account wants), [`decide`] (what to do about it), with
 //! [`reason`] (why something rests where it rests) throughout.
 
@@ -14,6 +14,8 @@ mod strict_json;
 pub mod reason;
 
 pub mod state;
+
+pub mod account;
 
 pub mod observe;
 

@@ -44,6 +44,13 @@ pub enum RecordReason {
     },
     /// Another event told the same payment.
     ToldBefore,
+    /// The checkout was canceled, and Odoo has no transaction of it that could be.
+    NothingToCancel,
+    /// Told canceled, but Ventipay shows the checkout in another final state by now.
+    Overtaken {
+        /// The status Ventipay answered.
+        status: String,
+    },
 }
 
 /// Why an event is none of the account's.
@@ -55,6 +62,13 @@ pub enum IgnoreReason {
         /// The envelope's `live`; absent if it had none.
         live: Option<bool>,
     },
+    /// A person closed it.
+    ByHand {
+        /// Who.
+        by: String,
+        /// Why.
+        why: String,
+    },
 }
 
 /// What a Pending event waits for.
@@ -62,7 +76,17 @@ pub enum IgnoreReason {
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum PendingReason {
     /// No order matches yet.
-    NoMatch,
+    NoMatch {
+        /// The values it was looked for by.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        looked_for: Vec<String>,
+    },
+    /// Mode A: Odoo has no transaction of this checkout yet.
+    NoTransaction {
+        /// The references it was looked for by.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        looked_for: Vec<String>,
+    },
     /// The order has no posted invoice, and the account waits for one.
     NoInvoiceYet {
         /// The order's name.
@@ -70,6 +94,11 @@ pub enum PendingReason {
     },
     /// Ventipay does not (yet) say that it is paid.
     NotPaidYet {
+        /// The status Ventipay answered.
+        status: String,
+    },
+    /// Ventipay does not (yet) say that it is canceled.
+    NotCanceledYet {
         /// The status Ventipay answered.
         status: String,
     },
@@ -119,6 +148,13 @@ pub enum NotReady {
     },
     /// Ventipay refused the account's API key.
     VentipayDenied,
+    /// Another database answers than the one the account books into: a copy with the same key.
+    OtherDatabase {
+        /// The `database.uuid` the account books into.
+        known: String,
+        /// The one that answered.
+        answering: String,
+    },
     /// Odoo answered a call of ours with an error that says something is set up wrong.
     Misconfigured {
         /// Odoo's sentence, cut to 300 characters.
@@ -221,9 +257,42 @@ pub enum ParkReason {
     },
     /// The payload was erased before it could be acted upon.
     PayloadErased,
+    /// Canceled, though it was paid: nothing is undone by itself.
+    CanceledAfterPayment {
+        /// What stands in Odoo, or the event that told the payment.
+        document: String,
+    },
+    /// An invoice of the transaction is not posted: confirming would post it.
+    InvoiceNotPosted {
+        /// Its name, or the transaction's.
+        document: String,
+    },
+}
+
+impl ParkReason {
+    /// Whether a person may have it booked all the same: the money is there, and where it would
+    /// go is known. All others need another remedy first.
+    pub fn can_be_accepted(&self) -> bool {
+        matches!(
+            self,
+            Self::AmountMismatch { .. }
+                | Self::AlreadyPaid { .. }
+                | Self::Disputed
+                | Self::LateAndUnverifiable { .. }
+        )
+    }
 }
 
 impl PendingReason {
+    /// What an order or a transaction must carry for this event to find it.
+    pub fn waits_for(&self) -> &[String] {
+        match self {
+            Self::NoMatch { looked_for } | Self::NoTransaction { looked_for } => looked_for,
+            Self::NoInvoiceYet { order } => std::slice::from_ref(order),
+            _ => &[],
+        }
+    }
+
     /// Whether it is weather: not the event's doing, and no retry is used up.
     pub fn is_weather(&self) -> bool {
         matches!(self, Self::OdooUnavailable | Self::VentipayUnavailable | Self::NotReady { .. })

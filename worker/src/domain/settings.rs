@@ -1,6 +1,11 @@
 //! What an account's configuration means to a decision, and nothing more.
+//!
+//! The file gives the first values, the account's stream what was changed since
+//! ([`super::account`]); which keys those are is in `concilia_shared::config::settings`.
 
-use concilia_shared::config::{Account, CreditPolicy, Environment, QuotationPolicy};
+use std::collections::BTreeMap;
+
+use concilia_shared::config::{Account, CreditPolicy, Environment, Mode, QuotationPolicy};
 use jiff::Timestamp;
 
 /// The settings decisions are made by.
@@ -8,10 +13,16 @@ use jiff::Timestamp;
 pub struct Settings {
     /// Test or live.
     pub environment: Environment,
-    /// Payload paths tried in order.
+    /// Whether transactions, orders or both are looked for.
+    pub mode: Mode,
+    /// Payload paths tried in order for a transaction's reference.
+    pub reference_keys: Vec<String>,
+    /// Payload paths tried in order for an order's key.
     pub match_keys: Vec<String>,
     /// Fields of `sale.order` tried in order, for each value.
     pub fields: Vec<String>,
+    /// An Odoo domain, as JSON text, that keeps two shops apart.
+    pub domain: Option<String>,
     /// What was paid before is never booked.
     pub book_from: Option<Timestamp>,
     /// What becomes of a draft quotation that is paid.
@@ -29,8 +40,11 @@ impl Settings {
     pub fn of(account: &Account) -> Self {
         Self {
             environment: account.environment,
+            mode: account.mode,
+            reference_keys: account.reference_keys.clone(),
             match_keys: account.match_keys.clone(),
             fields: account.connector.fields(account.custom_field.as_deref()),
+            domain: account.domain.clone(),
             book_from: account.book_from,
             quotations: account.quotations,
             without_invoice: account.without_invoice,
@@ -40,5 +54,50 @@ impl Settings {
                 .as_ref()
                 .is_some_and(|ventipay| ventipay.key.is_some() || ventipay.key_file.is_some()),
         }
+    }
+
+    /// What the configuration says with what was changed since laid over it. What no longer fits
+    /// the file (it may have been edited) is left out, one by one, and named.
+    pub fn overlaid(
+        account: &Account,
+        overrides: &BTreeMap<String, Option<String>>,
+    ) -> (Self, Vec<String>) {
+        let all = overrides.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
+        if let Ok(account) = account.with_settings(all) {
+            return (Self::of(&account), Vec::new());
+        }
+        let (mut account, mut problems) = (account.clone(), Vec::new());
+        for (key, value) in overrides {
+            match account.with_settings([(key.as_str(), value.as_deref())]) {
+                Ok(changed) => account = changed,
+                Err(why) => problems.extend(why),
+            }
+        }
+        (Self::of(&account), problems)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn overrides(pairs: &[(&str, Option<&str>)]) -> BTreeMap<String, Option<String>> {
+        let owned = |(key, value): &(&str, Option<&str>)| {
+            ((*key).to_owned(), value.map(str::to_owned))
+        };
+        pairs.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn changes_are_laid_over_the_file_together_and_what_no_longer_fits_is_named() {
+        let text = "[accounts.main]\nenvironment = \"test\"";
+        let config = concilia_shared::config::load(text, []).unwrap();
+        let account = config.accounts.values().next().unwrap();
+        let custom = [("connector", Some("custom")), ("custom_field", Some("x_shop"))];
+        let (settings, problems) = Settings::overlaid(account, &overrides(&custom));
+        assert_eq!((settings.fields, problems.len()), (vec!["x_shop".to_owned()], 0));
+        let stale = [("custom_field", Some("x_shop")), ("mode", Some("A"))];
+        let (settings, problems) = Settings::overlaid(account, &overrides(&stale));
+        assert_eq!((settings.mode, problems.len()), (Mode::A, 1));
     }
 }

@@ -15,6 +15,19 @@ pub struct State {
     pub told: Vec<Told>,
     /// The payment in Odoo, once there is one.
     pub booking: Option<Booking>,
+    /// Rebuilt from the broker and not released yet: nothing acts on it.
+    pub held: bool,
+    /// The booked event whose open credit is to be given to invoices that came later.
+    pub credit_of: Option<EventId>,
+}
+
+/// What is to be done next in a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Open<'a> {
+    /// An event is to be attended to.
+    Attend(&'a Told),
+    /// The open credit of a booked event is to be given to invoices that came later.
+    Complete(&'a Told),
 }
 
 /// One webhook event and where it rests.
@@ -26,6 +39,10 @@ pub struct Told {
     pub status: Status,
     /// Other bodies that came under the same id.
     pub conflicts: u32,
+    /// The order a person chose, by its name.
+    pub chosen: Option<String>,
+    /// What a person accepted.
+    pub accepted: Vec<ParkReason>,
 }
 
 /// Where an event rests; the words of an operator's list.
@@ -35,6 +52,11 @@ pub enum Status {
     Received,
     /// In Odoo.
     Reconciled,
+    /// In Odoo: the transaction of a canceled checkout is cancelled there.
+    Canceled {
+        /// Its reference.
+        transaction: String,
+    },
     /// Waits, and is tried again by itself.
     Pending {
         /// What it waits for.
@@ -59,7 +81,7 @@ impl Status {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Received => "received",
-            Self::Reconciled => "reconciled",
+            Self::Reconciled | Self::Canceled { .. } => "reconciled",
             Self::Pending { .. } => "pending",
             Self::Parked(_) => "parked",
             Self::Ignored(_) => "ignored",
@@ -84,7 +106,13 @@ impl State {
                 // The log holds an id once; a fold that is told it twice still counts it once.
                 if self.find(&webhook.event_id).is_none() {
                     let webhook = webhook.clone();
-                    self.told.push(Told { webhook, status: Status::Received, conflicts: 0 });
+                    self.told.push(Told {
+                        webhook,
+                        status: Status::Received,
+                        conflicts: 0,
+                        chosen: None,
+                        accepted: Vec::new(),
+                    });
                 }
             }
             Event::PayloadConflicted { about, .. } => {
@@ -103,13 +131,50 @@ impl State {
                 self.booking = Some(booking.clone());
                 self.rest(about, Status::Reconciled);
             }
+            Event::TransactionCanceled { about, transaction } => {
+                self.rest(about, Status::Canceled { transaction: transaction.clone() });
+            }
+            Event::CreditFound { about } => self.credit_of = Some(about.clone()),
+            Event::Completed { booking, .. } => {
+                self.booking = Some(booking.clone());
+                self.credit_of = None;
+            }
+            Event::RetryRequested { about, .. } => self.reopen(about, |_| {}),
+            Event::MatchChosen { about, order, .. } => {
+                self.reopen(about, |told| told.chosen = Some(order.clone()));
+            }
+            Event::DifferenceAccepted { about, accepted, .. } => {
+                self.reopen(about, |told| told.accepted.push(accepted.clone()));
+            }
+            Event::Held { .. } => self.held = true,
+            Event::Released { .. } => self.held = false,
+            // Facts of an account, which has a stream of its own.
+            Event::SettingsChanged { .. }
+            | Event::AccountPaused { .. }
+            | Event::AccountResumed { .. }
+            | Event::OutageBegan { .. }
+            | Event::OutageEnded { .. }
+            | Event::DatabaseSeen { .. } => {}
         }
+    }
+
+    /// What is to be done now, if anything: a held stream waits for a person.
+    pub fn work(&self, now: Timestamp) -> Option<Open<'_>> {
+        if self.held {
+            return None;
+        }
+        let credit = || {
+            let about = self.credit_of.as_ref()?;
+            let told = self.told.iter().find(|told| told.webhook.event_id == *about)?;
+            Some(Open::Complete(told))
+        };
+        self.open(now).map(Open::Attend).or_else(credit)
     }
 
     /// The first event that may be attended to now: one never looked at, else one that waits
     /// and is due. Bad weather is looked at whenever the stream is claimed: the claim says it
     /// is time.
-    pub fn open(&self, now: Timestamp) -> Option<&Told> {
+    fn open(&self, now: Timestamp) -> Option<&Told> {
         let due = |told: &&Told| match &told.status {
             Status::Pending { reason, due_at, .. } => *due_at <= now || reason.is_weather(),
             _ => false,
@@ -118,8 +183,11 @@ impl State {
         fresh.or_else(|| self.told.iter().find(due))
     }
 
-    /// When the next waiting event is due.
+    /// When the next waiting event is due; never while the stream is held.
     pub fn next_due(&self) -> Option<Timestamp> {
+        if self.held {
+            return None;
+        }
         let due = |told: &Told| match told.status {
             Status::Received => Some(told.webhook.received_at),
             Status::Pending { due_at, .. } => Some(due_at),
@@ -144,6 +212,20 @@ impl State {
         })
     }
 
+    /// What a person changed is looked at again: what waits at once, its counts kept; what
+    /// rests as if it had just come. What is in Odoo stays as it is.
+    fn reopen(&mut self, about: &EventId, change: impl FnOnce(&mut Told)) {
+        let Some(told) = self.find(about) else { return };
+        change(told);
+        match &mut told.status {
+            Status::Reconciled | Status::Canceled { .. } | Status::Received => {}
+            Status::Pending { since, due_at, .. } => *due_at = *since,
+            Status::Parked(_) | Status::Ignored(_) | Status::Recorded(_) => {
+                told.status = Status::Received;
+            }
+        }
+    }
+
     fn find(&mut self, about: &EventId) -> Option<&mut Told> {
         self.told.iter_mut().find(|told| told.webhook.event_id == *about)
     }
@@ -152,5 +234,109 @@ impl State {
         if let Some(told) = self.find(about) {
             told.status = status;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::{SettingChange, System};
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn id() -> EventId {
+        EventId::parse("evt_1").unwrap()
+    }
+
+    fn told() -> Event {
+        Event::WebhookReceived(WebhookReceived {
+            event_id: id(),
+            event_type: None,
+            live: Some(false),
+            body_hash: String::new(),
+            received_at: NOW,
+            late_s: None,
+            fact: Fact::Other,
+        })
+    }
+
+    fn parked() -> Event {
+        Event::Parked { about: id(), reason: ParkReason::Disputed }
+    }
+
+    fn retry() -> Event {
+        Event::RetryRequested { about: id(), by: "ana".to_owned() }
+    }
+
+    fn attends(state: &State) -> bool {
+        matches!(state.work(NOW), Some(Open::Attend(_)))
+    }
+
+    #[test]
+    fn a_person_reopens_what_rests_and_nothing_that_is_in_odoo() {
+        for rests in [
+            parked(),
+            Event::Ignored {
+                about: id(),
+                reason: IgnoreReason::ByHand { by: "ana".to_owned(), why: "w".to_owned() },
+            },
+            Event::Recorded { about: id(), reason: RecordReason::ToldBefore },
+        ] {
+            assert!(attends(&State::replay(&[told(), rests, retry()])));
+        }
+        let canceled = Event::TransactionCanceled { about: id(), transaction: "S1".to_owned() };
+        assert!(!attends(&State::replay(&[told(), canceled, retry()])));
+    }
+
+    #[test]
+    fn a_retry_makes_what_waits_due_and_keeps_its_counts() {
+        let due_at = NOW + jiff::SignedDuration::from_hours(1);
+        let reason = PendingReason::NoMatch { looked_for: Vec::new() };
+        let pended = Event::Pended { about: id(), reason, attempt: 7, since: NOW, due_at };
+        let waiting = State::replay(&[told(), pended.clone()]);
+        assert!(!attends(&waiting));
+        let retried = State::replay(&[told(), pended, retry()]);
+        assert!(attends(&retried));
+        assert!(matches!(retried.told[0].status, Status::Pending { attempt: 7, .. }));
+    }
+
+    #[test]
+    fn a_held_stream_waits_for_its_release_whatever_is_due() {
+        let held = Event::Held { about: id() };
+        let released = Event::Released { about: id(), by: "ana".to_owned() };
+        let state = State::replay(&[told(), held.clone()]);
+        assert!(!attends(&state) && state.next_due().is_none());
+        assert!(attends(&State::replay(&[told(), held, released])));
+    }
+
+    #[test]
+    fn what_a_person_chose_and_accepted_is_kept() {
+        let (by, why) = ("ana".to_owned(), "w".to_owned());
+        let chosen = Event::MatchChosen {
+            about: id(),
+            order: "S1".to_owned(),
+            by: by.clone(),
+            why: why.clone(),
+        };
+        let accepted = Event::DifferenceAccepted {
+            about: id(),
+            accepted: ParkReason::Disputed,
+            by,
+            why,
+        };
+        let state = State::replay(&[told(), parked(), chosen, accepted]);
+        assert_eq!(state.told[0].chosen.as_deref(), Some("S1"));
+        assert_eq!(state.told[0].accepted, [ParkReason::Disputed]);
+        assert!(attends(&state));
+    }
+
+    #[test]
+    fn facts_of_an_account_change_no_stream_of_a_payment() {
+        let change = SettingChange { key: "mode".to_owned(), from: None, to: None };
+        let events = [
+            Event::SettingsChanged { by: String::new(), why: None, changes: vec![change] },
+            Event::OutageEnded { system: System::Odoo },
+        ];
+        assert_eq!(State::replay(&events), State::default());
     }
 }

@@ -10,6 +10,7 @@ pub(super) fn status(status: &Status) -> String {
     match status {
         Status::Received => "In the log; about to be looked at.".to_owned(),
         Status::Reconciled => "In Odoo.".to_owned(),
+        Status::Canceled { transaction } => format!("Cancelled in Odoo: {transaction}."),
         Status::Pending { reason, .. } => pending(reason),
         Status::Parked(reason) => parked(reason),
         Status::Ignored(IgnoreReason::OtherEnvironment { live }) => {
@@ -22,6 +23,7 @@ pub(super) fn status(status: &Status) -> String {
                 "Not of this account's environment: {said}. Nothing to do, unless the account is set up wrong."
             )
         }
+        Status::Ignored(IgnoreReason::ByHand { by, why }) => format!("Closed by {by}: {why}."),
         Status::Recorded(RecordReason::NothingToDo) => {
             "Stored; this type asks for nothing in Odoo.".to_owned()
         }
@@ -31,19 +33,31 @@ pub(super) fn status(status: &Status) -> String {
         Status::Recorded(RecordReason::ToldBefore) => {
             "Another event told the same payment.".to_owned()
         }
+        Status::Recorded(RecordReason::NothingToCancel) => {
+            "Canceled before it was paid; Odoo has no transaction of it to cancel.".to_owned()
+        }
+        Status::Recorded(RecordReason::Overtaken { status }) => {
+            format!("Told canceled, but Ventipay shows the checkout as {status} by now; nothing was cancelled.")
+        }
     }
 }
 
-fn pending(reason: &PendingReason) -> String {
+pub(super) fn pending(reason: &PendingReason) -> String {
     match reason {
-        PendingReason::NoMatch => {
-            "No order in Odoo matches yet. It is looked for again by itself; check the connector if it stays.".to_owned()
+        PendingReason::NoMatch { looked_for } => {
+            format!("No order in Odoo matches{} yet. It is looked for again by itself; if it stays, check the connector, or choose the order with `concilia-worker match`.", values(looked_for))
+        }
+        PendingReason::NoTransaction { looked_for } => {
+            format!("Odoo has no transaction{} of this checkout yet. It is looked for again by itself; if it stays, check the mode and reference_keys.", values(looked_for))
         }
         PendingReason::NoInvoiceYet { order } => {
             format!("Order {order} has no posted invoice yet, and this account waits for one.")
         }
         PendingReason::NotPaidYet { status } => {
             format!("Ventipay shows the checkout as {status}, not paid; it is asked again by itself.")
+        }
+        PendingReason::NotCanceledYet { status } => {
+            format!("Ventipay shows the checkout as {status}, not canceled; it is asked again by itself.")
         }
         PendingReason::Changed { what } => {
             format!("Odoo changed while booking ({what}); it is looked at again by itself.")
@@ -75,6 +89,9 @@ fn not_ready(why: &NotReady) -> String {
             format!("sale.order has no field {field}: correct accounts.NAME.custom_field.")
         }
         NotReady::VentipayDenied => "Ventipay refused the API key: set accounts.NAME.ventipay.key to a current one.".to_owned(),
+        NotReady::OtherDatabase { known, answering } => {
+            format!("Another Odoo database answers ({answering}) than the one this account books into ({known}): correct odoo.url and odoo.database, or, if it really moved, run `concilia-worker settings set NAME database={answering}`.")
+        }
         NotReady::Misconfigured { detail } => {
             format!("Odoo answered an error that somebody must put right: {detail}")
         }
@@ -93,10 +110,10 @@ fn parked(reason: &ParkReason) -> String {
             format!("Paid {paid}, but {document} is in {expected}. Book it by hand or correct the document.")
         }
         ParkReason::Ambiguous { value, orders } => {
-            format!("Several orders match {value}: {}. Choose one, or set a domain that keeps the shops apart.", orders.join(", "))
+            format!("Several orders match {value}: {}. Choose one with `concilia-worker match`, or set a domain that keeps the shops apart.", orders.join(", "))
         }
         ParkReason::AlreadyPaid { document, by } => {
-            format!("{document} is already paid by other means ({by}). Check for a double payment, then close or refund it.")
+            format!("{document} is already paid by other means ({by}). Check for a double payment; then close it with `concilia-worker ignore`, refund it, or book it as credit with `concilia-worker accept`.")
         }
         ParkReason::OrderCancelled { order } => {
             format!("Order {order} is cancelled. Refund the payment or reopen the order.")
@@ -125,8 +142,18 @@ fn parked(reason: &ParkReason) -> String {
         ParkReason::RetriesExhausted { attempts, waiting_for } => {
             format!("Tried {attempts} times. Last: {}", pending(waiting_for))
         }
+        ParkReason::CanceledAfterPayment { document } => {
+            format!("Canceled at Ventipay, though it was paid ({document}). Nothing was undone: ask Ventipay where the money is, then correct Odoo and close it with `concilia-worker ignore`.")
+        }
+        ParkReason::InvoiceNotPosted { document } => {
+            format!("{document} is not posted, and confirming the payment would post it. Post or remove it in Odoo, then `concilia-worker retry`.")
+        }
         ParkReason::PayloadErased => "Its payload was erased before it could be matched. Book it by hand.".to_owned(),
     }
+}
+
+fn values(looked_for: &[String]) -> String {
+    if looked_for.is_empty() { String::new() } else { format!(" {}", looked_for.join(", ")) }
 }
 
 fn problem(problem: &Problem) -> String {

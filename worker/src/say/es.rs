@@ -10,6 +10,7 @@ pub(super) fn status(status: &Status) -> String {
     match status {
         Status::Received => "En el registro; se revisará de inmediato.".to_owned(),
         Status::Reconciled => "En Odoo.".to_owned(),
+        Status::Canceled { transaction } => format!("Cancelado en Odoo: {transaction}."),
         Status::Pending { reason, .. } => pending(reason),
         Status::Parked(reason) => parked(reason),
         Status::Ignored(IgnoreReason::OtherEnvironment { live }) => {
@@ -22,6 +23,7 @@ pub(super) fn status(status: &Status) -> String {
                 "No es del ambiente de esta cuenta: {said}. Nada que hacer, salvo que la cuenta esté mal configurada."
             )
         }
+        Status::Ignored(IgnoreReason::ByHand { by, why }) => format!("Cerrado por {by}: {why}."),
         Status::Recorded(RecordReason::NothingToDo) => {
             "Guardado; este tipo no pide nada en Odoo.".to_owned()
         }
@@ -31,19 +33,31 @@ pub(super) fn status(status: &Status) -> String {
         Status::Recorded(RecordReason::ToldBefore) => {
             "Otro evento informó el mismo pago.".to_owned()
         }
+        Status::Recorded(RecordReason::NothingToCancel) => {
+            "Anulado antes de pagarse; Odoo no tiene una transacción suya que cancelar.".to_owned()
+        }
+        Status::Recorded(RecordReason::Overtaken { status }) => {
+            format!("Informado como anulado, pero Ventipay ya muestra el checkout como {status}; no se canceló nada.")
+        }
     }
 }
 
-fn pending(reason: &PendingReason) -> String {
+pub(super) fn pending(reason: &PendingReason) -> String {
     match reason {
-        PendingReason::NoMatch => {
-            "Ningún pedido de Odoo calza todavía. Se vuelve a buscar solo; si se queda así, revise el conector.".to_owned()
+        PendingReason::NoMatch { looked_for } => {
+            format!("Ningún pedido de Odoo calza{} todavía. Se vuelve a buscar solo; si se queda así, revise el conector o elija el pedido con `concilia-worker match`.", values(looked_for))
+        }
+        PendingReason::NoTransaction { looked_for } => {
+            format!("Odoo aún no tiene una transacción{} de este checkout. Se vuelve a buscar solo; si se queda así, revise el modo y reference_keys.", values(looked_for))
         }
         PendingReason::NoInvoiceYet { order } => {
             format!("El pedido {order} aún no tiene factura publicada, y esta cuenta la espera.")
         }
         PendingReason::NotPaidYet { status } => {
             format!("Ventipay muestra el checkout como {status}, no pagado; se vuelve a consultar solo.")
+        }
+        PendingReason::NotCanceledYet { status } => {
+            format!("Ventipay muestra el checkout como {status}, no anulado; se vuelve a consultar solo.")
         }
         PendingReason::Changed { what } => {
             format!("Odoo cambió mientras se contabilizaba ({what}); se vuelve a revisar solo.")
@@ -75,6 +89,9 @@ fn not_ready(why: &NotReady) -> String {
             format!("sale.order no tiene el campo {field}: corrija accounts.NOMBRE.custom_field.")
         }
         NotReady::VentipayDenied => "Ventipay rechazó la llave de API: ponga una vigente en accounts.NOMBRE.ventipay.key.".to_owned(),
+        NotReady::OtherDatabase { known, answering } => {
+            format!("Responde otra base de Odoo ({answering}) que aquella en que contabiliza esta cuenta ({known}): corrija odoo.url y odoo.database o, si de verdad se mudó, ejecute `concilia-worker settings set NOMBRE database={answering}`.")
+        }
         NotReady::Misconfigured { detail } => {
             format!("Odoo respondió un error que alguien debe corregir: {detail}")
         }
@@ -93,10 +110,10 @@ fn parked(reason: &ParkReason) -> String {
             format!("Se pagó {paid}, pero {document} está en {expected}. Contabilícelo a mano o corrija el documento.")
         }
         ParkReason::Ambiguous { value, orders } => {
-            format!("Varios pedidos calzan con {value}: {}. Elija uno, o defina un dominio que separe las tiendas.", orders.join(", "))
+            format!("Varios pedidos calzan con {value}: {}. Elija uno con `concilia-worker match`, o defina un dominio que separe las tiendas.", orders.join(", "))
         }
         ParkReason::AlreadyPaid { document, by } => {
-            format!("{document} ya está pagado por otro medio ({by}). Revise si hay doble pago, y ciérrelo o devuélvalo.")
+            format!("{document} ya está pagado por otro medio ({by}). Revise si hay doble pago; luego ciérrelo con `concilia-worker ignore`, devuélvalo, o contabilícelo como saldo a favor con `concilia-worker accept`.")
         }
         ParkReason::OrderCancelled { order } => {
             format!("El pedido {order} está cancelado. Devuelva el pago o reabra el pedido.")
@@ -125,8 +142,18 @@ fn parked(reason: &ParkReason) -> String {
         ParkReason::RetriesExhausted { attempts, waiting_for } => {
             format!("Se intentó {attempts} veces. Último motivo: {}", pending(waiting_for))
         }
+        ParkReason::CanceledAfterPayment { document } => {
+            format!("Anulado en Ventipay, aunque estaba pagado ({document}). No se deshizo nada: pregunte a Ventipay dónde está el dinero, corrija Odoo y ciérrelo con `concilia-worker ignore`.")
+        }
+        ParkReason::InvoiceNotPosted { document } => {
+            format!("{document} no está publicada, y confirmar el pago la publicaría. Publíquela o quítela en Odoo, y luego `concilia-worker retry`.")
+        }
         ParkReason::PayloadErased => "Su contenido fue borrado antes de poder calzarlo. Contabilícelo a mano.".to_owned(),
     }
+}
+
+fn values(looked_for: &[String]) -> String {
+    if looked_for.is_empty() { String::new() } else { format!(" {}", looked_for.join(", ")) }
 }
 
 fn problem(problem: &Problem) -> String {

@@ -8,6 +8,7 @@ mod es;
 
 use concilia_shared::money::Money;
 
+use crate::domain::reason::PendingReason;
 use crate::domain::state::{Status, Told};
 
 /// The languages operators read.
@@ -28,6 +29,14 @@ pub fn status(status: &Status, lang: Lang) -> String {
     }
 }
 
+/// What something waits for, in one sentence with the next step: of an outage too.
+pub fn pending(reason: &PendingReason, lang: Lang) -> String {
+    match lang {
+        Lang::En => en::pending(reason),
+        Lang::Es => es::pending(reason),
+    }
+}
+
 /// Where an event rests, and what else a person should know about it.
 pub fn told(told: &Told, lang: Lang) -> String {
     let rests = status(&told.status, lang);
@@ -45,7 +54,7 @@ pub fn told(told: &Told, lang: Lang) -> String {
 /// The reason's name as it stands in the log, for scripts; absent where there is none.
 pub fn reason_name(status: &Status) -> Option<String> {
     let value = match status {
-        Status::Received | Status::Reconciled => return None,
+        Status::Received | Status::Reconciled | Status::Canceled { .. } => return None,
         Status::Pending { reason, .. } => serde_json::to_value(reason),
         Status::Parked(reason) => serde_json::to_value(reason),
         Status::Ignored(reason) => serde_json::to_value(reason),
@@ -66,9 +75,7 @@ mod tests {
     use concilia_shared::money::Currency;
 
     use super::*;
-    use crate::domain::reason::{
-        IgnoreReason, NotReady, ParkReason, PendingReason, Problem, RecordReason,
-    };
+    use crate::domain::reason::{IgnoreReason, NotReady, ParkReason, Problem, RecordReason};
 
     /// One of each; a reason added without a sentence does not compile, one added without a
     /// line here is noticed by whoever reads this.
@@ -110,9 +117,11 @@ mod tests {
             ParkReason::RefusedByOdoo { why: "odoo".to_owned(), detail: detail.clone() },
             ParkReason::RetriesExhausted {
                 attempts: 9,
-                waiting_for: Box::new(PendingReason::NoMatch),
+                waiting_for: Box::new(PendingReason::NoMatch { looked_for: Vec::new() }),
             },
             ParkReason::PayloadErased,
+            ParkReason::CanceledAfterPayment { document: "chk_1".to_owned() },
+            ParkReason::InvoiceNotPosted { document: "FAC 1".to_owned() },
         ];
         let not_ready = [
             NotReady::NoOdoo,
@@ -125,12 +134,16 @@ mod tests {
             NotReady::NoAccount,
             NotReady::UnknownField { field: "x_ref".to_owned() },
             NotReady::VentipayDenied,
+            NotReady::OtherDatabase { known: "u1".to_owned(), answering: "u2".to_owned() },
             NotReady::Misconfigured { detail },
         ];
         let waits = [
-            PendingReason::NoMatch,
+            PendingReason::NoMatch { looked_for: Vec::new() },
+            PendingReason::NoMatch { looked_for: vec!["1001".to_owned()] },
+            PendingReason::NoTransaction { looked_for: vec!["S1".to_owned()] },
             PendingReason::NoInvoiceYet { order },
-            PendingReason::NotPaidYet { status },
+            PendingReason::NotPaidYet { status: status.clone() },
+            PendingReason::NotCanceledYet { status: status.clone() },
             PendingReason::Changed { what: "order_total".to_owned() },
             PendingReason::OdooUnavailable,
             PendingReason::VentipayUnavailable,
@@ -146,6 +159,10 @@ mod tests {
             Status::Recorded(RecordReason::NothingToDo),
             Status::Recorded(RecordReason::BeforeBookFrom { book_from: at }),
             Status::Recorded(RecordReason::ToldBefore),
+            Status::Recorded(RecordReason::NothingToCancel),
+            Status::Recorded(RecordReason::Overtaken { status: "paid".to_owned() }),
+            Status::Ignored(IgnoreReason::ByHand { by: "ana".to_owned(), why: "x".to_owned() }),
+            Status::Canceled { transaction: "S1".to_owned() },
         ];
         parked
             .map(Status::Parked)
@@ -182,7 +199,7 @@ mod tests {
         };
         assert_eq!(
             status(&Status::Parked(reason), Lang::En),
-            "Paid 15.990 CLP, but S00042 asks for 16.000 CLP. Correct the document or refund the difference."
+            "Paid 15.990 CLP, but S00042 asks for 16.000 CLP. Correct the document, refund the difference, or book it all the same with `concilia-worker accept`."
         );
     }
 
@@ -198,7 +215,7 @@ mod tests {
             fact: crate::domain::event::Fact::Other,
         };
         let of =
-            |conflicts| Told { webhook: webhook.clone(), status: Status::Reconciled, conflicts };
+            |conflicts| Told { webhook: webhook.clone(), status: Status::Reconciled, conflicts, chosen: None, accepted: Vec::new() };
         assert_eq!(told(&of(0), Lang::En), "In Odoo.");
         assert!(told(&of(2), Lang::En).contains("2 more times"));
         assert!(told(&of(2), Lang::Es).contains("2 veces"));

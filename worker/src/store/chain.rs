@@ -103,7 +103,7 @@ impl Head {
             stream: stream.to_string(),
             sequence: self.sequence + 1,
             account: stream.account().to_owned(),
-            about: event.about().to_string(),
+            about: event.about().to_owned(),
             kind: event.kind().to_owned(),
             version: VERSION,
             data: serde_json::to_string(event)?,

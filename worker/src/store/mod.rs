@@ -167,12 +167,12 @@ pub trait EventStore: Send + Sync {
     /// A whole stream, in order.
     async fn stream(&self, stream: &StreamId) -> Result<Vec<Recorded>, StoreError>;
 
-    /// The raw bytes of an event, exactly as signed; `None` if erased or unknown.
+    /// The webhook of an event, raw bytes exactly as signed; `None` if erased or unknown.
     async fn payload(
         &self,
         account: &AccountName,
         event: &EventId,
-    ) -> Result<Option<Vec<u8>>, StoreError>;
+    ) -> Result<Option<Webhook>, StoreError>;
 
     /// Checks the hash chain of a stream; says where it breaks, if it does.
     async fn verify(&self, stream: &StreamId) -> Result<Result<(), chain::Break>, StoreError>;
@@ -203,6 +203,48 @@ pub trait EventStore: Send + Sync {
     /// arrival, a wake) makes the stream due `now`, whatever `then` says: at worst that costs
     /// one more look.
     async fn advance(&self, claim: &Claim, step: &Step, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Appends facts that no claim made (a person's decision, a fact of an account), in one
+    /// transaction; with `wake`, makes their streams due `now`, else creates no work. Facts of
+    /// one stream stay in order. A stream that is claimed at this moment becomes due once
+    /// released.
+    async fn record(
+        &self,
+        facts: &[(StreamId, Event)],
+        wake: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// As [`Self::record`] for one stream, but only if its last sequence is still
+    /// `after_sequence`: [`StoreError::Conflict`] if somebody appended meanwhile.
+    async fn record_after(
+        &self,
+        stream: &StreamId,
+        after_sequence: i64,
+        events: &[Event],
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// The events of a stream after `after_sequence`, in order.
+    async fn stream_after(
+        &self,
+        stream: &StreamId,
+        after_sequence: i64,
+    ) -> Result<Vec<Recorded>, StoreError>;
+
+    /// Makes these streams due `now`, those at rest too; unknown ones are left out. Answers how
+    /// many.
+    async fn wake_streams(&self, streams: &[StreamId], now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Takes or keeps the lead of a role (`news`, `views`, …) until `until`: one holder at a
+    /// time, whatever crashes. Answers whether `holder` has it.
+    async fn lead(
+        &self,
+        role: &str,
+        holder: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError>;
 
     /// When the next stream is due, if any waits (leases included).
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;

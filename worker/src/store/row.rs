@@ -110,7 +110,7 @@ impl TryFrom<Placed> for Recorded {
         if event.kind() != link.kind {
             return Err(corrupt("kind", &"the data is of another kind"));
         }
-        if event.about().as_str() != link.about {
+        if event.about() != link.about {
             return Err(corrupt("about", &"the data is about another event"));
         }
         let recorded_at = Moment::from_microseconds(link.recorded_at_us)
