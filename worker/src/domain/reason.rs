@@ -257,6 +257,15 @@ pub enum ParkReason {
     },
     /// The payload was erased before it could be acted upon.
     PayloadErased,
+    /// Paid amount and Odoo's own transaction differ.
+    TransactionMismatch {
+        /// What Ventipay says was paid.
+        paid: Money,
+        /// What the transaction is of, as decimal text.
+        expected: String,
+        /// The transaction's reference.
+        document: String,
+    },
     /// Canceled, though it was paid: nothing is undone by itself.
     CanceledAfterPayment {
         /// What stands in Odoo, or the event that told the payment.

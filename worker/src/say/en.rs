@@ -142,6 +142,9 @@ fn parked(reason: &ParkReason) -> String {
         ParkReason::RetriesExhausted { attempts, waiting_for } => {
             format!("Tried {attempts} times. Last: {}", pending(waiting_for))
         }
+        ParkReason::TransactionMismatch { paid, expected, document } => {
+            format!("Paid {paid}, but Odoo's transaction {document} is of {}. Refund the payment, or choose the order it is for with `concilia-worker match`.", amount(expected, *paid))
+        }
         ParkReason::CanceledAfterPayment { document } => {
             format!("Canceled at Ventipay, though it was paid ({document}). Nothing was undone: ask Ventipay where the money is, then correct Odoo and close it with `concilia-worker ignore`.")
         }

@@ -142,6 +142,9 @@ fn parked(reason: &ParkReason) -> String {
         ParkReason::RetriesExhausted { attempts, waiting_for } => {
             format!("Se intentó {attempts} veces. Último motivo: {}", pending(waiting_for))
         }
+        ParkReason::TransactionMismatch { paid, expected, document } => {
+            format!("Se pagó {paid}, pero la transacción {document} de Odoo es por {}. Devuelva el pago, o elija el pedido con `concilia-worker match`.", amount(expected, *paid))
+        }
         ParkReason::CanceledAfterPayment { document } => {
             format!("Anulado en Ventipay, aunque estaba pagado ({document}). No se deshizo nada: pregunte a Ventipay dónde está el dinero, corrija Odoo y ciérrelo con `concilia-worker ignore`.")
         }

@@ -120,6 +120,11 @@ mod tests {
                 waiting_for: Box::new(PendingReason::NoMatch { looked_for: Vec::new() }),
             },
             ParkReason::PayloadErased,
+            ParkReason::TransactionMismatch {
+                paid,
+                expected: "1".to_owned(),
+                document: "S1".to_owned(),
+            },
             ParkReason::CanceledAfterPayment { document: "chk_1".to_owned() },
             ParkReason::InvoiceNotPosted { document: "FAC 1".to_owned() },
         ];

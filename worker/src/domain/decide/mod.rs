@@ -1,0 +1,256 @@
+//! What to do about an event: given its stream, what was observed, the account's settings.
+//! Pure, and total: every combination has an answer.
+//!
+//! Three questions, asked in this order by [`crate::settle`]:
+//! 1. [`plan`]: can it be judged from the log alone, or what must be looked up?
+//! 2. [`decide`]: given what was seen, does it rest, or what is to be done in Odoo?
+//! 3. [`conclude`]: given what came of that, where does it rest?
+//!
+//! A paid checkout is judged in [`paid`]: what all modes share, then [`transaction`] (mode A)
+//! and [`order`] (mode B), in Hybrid one after the other. A canceled one in [`canceled`].
+//! [`rest`] turns a verdict into the fact it leaves. Not here: when a Pending event is tried
+//! again ([`crate::retry`]).
+
+mod canceled;
+mod order;
+mod paid;
+mod rest;
+mod transaction;
+
+use concilia_shared::config::Mode;
+
+use super::event::{Booking, Fact, Matched};
+use super::interpret::match_keys;
+use super::observe::{AtVentipay, Command, InOdoo, Lookup, Outcome, Probe, Reference};
+use super::reason::{
+    IgnoreReason, NotReady, ParkReason, PendingReason, RecordReason,
+};
+use super::settings::Settings;
+use super::state::{State, Status, Told};
+
+pub use rest::rest;
+
+/// Tries after which a checkout Ventipay does not know is given to a person: about 8 minutes
+/// with the default schedule.
+const UNKNOWN_TRIES: u32 = 5;
+
+/// What a choice of a person's stands under, where a payload path stands otherwise.
+pub const BY_HAND: &str = "by hand";
+
+/// The field a transaction of Odoo's was found by, as a booking tells it.
+const REFERENCE_FIELD: &str = "payment.transaction.reference";
+
+/// Where an event rests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing to do in Odoo.
+    Recorded(RecordReason),
+    /// None of this account's.
+    Ignored(IgnoreReason),
+    /// To be tried again.
+    Pending(PendingReason),
+    /// For a person.
+    Parked(ParkReason),
+    /// In Odoo: by this booking, or found there (then without match and mode).
+    Booked(Box<Booking>, Option<Box<Matched>>, Option<Mode>),
+    /// Its transaction is cancelled in Odoo.
+    Canceled {
+        /// The transaction's reference.
+        transaction: String,
+    },
+    /// The credit of its booking is with the invoices that came later.
+    Completed(Box<Booking>),
+}
+
+/// What [`plan`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Plan {
+    /// The log alone tells.
+    Rest(Verdict),
+    /// Somebody must be asked first.
+    LookUp(Lookup),
+}
+
+/// What [`decide`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// What was seen tells.
+    Rest(Verdict),
+    /// Do this; what it is for was found so.
+    Do(Command, Option<Matched>),
+}
+
+/// What was seen of a checkout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// In Odoo.
+    pub odoo: InOdoo,
+    /// At Ventipay.
+    pub ventipay: AtVentipay,
+}
+
+/// Judges an event from the log alone, or says what to look up. `body` is its payload, for
+/// the keys: they follow today's settings, not those of the day it came.
+pub fn plan(told: &Told, state: &State, settings: &Settings, body: Option<&[u8]>) -> Plan {
+    let judged = match &told.webhook.fact {
+        Fact::Other => Some(Verdict::Recorded(RecordReason::NothingToDo)),
+        Fact::Unreadable { problem } => {
+            Some(Verdict::Parked(ParkReason::Unreadable { problem: problem.clone() }))
+        }
+        Fact::CheckoutPaid(_) | Fact::CheckoutCanceled(_) => other_environment(told, settings),
+    };
+    let judged = judged.or_else(|| match &told.webhook.fact {
+        Fact::CheckoutPaid(paid) => paid::from_the_log(told, paid, state, settings),
+        Fact::CheckoutCanceled(_) => canceled::from_the_log(told, state, settings),
+        Fact::Other | Fact::Unreadable { .. } => None,
+    });
+    if let Some(verdict) = judged {
+        return Plan::Rest(verdict);
+    }
+    if settings.company_id.is_none() {
+        return Plan::Rest(Verdict::Pending(PendingReason::NotReady { why: NotReady::NoOdoo }));
+    }
+    match (body, &told.webhook.fact) {
+        (None, _) => Plan::Rest(Verdict::Parked(ParkReason::PayloadErased)),
+        (Some(body), Fact::CheckoutPaid(paid)) => {
+            let checkout = paid.checkout.clone();
+            let (references, probes) = paid::places(told, settings, body);
+            let domain = settings.domain.clone().filter(|_| told.chosen.is_none());
+            Plan::LookUp(Lookup { checkout, references, probes, domain })
+        }
+        (Some(body), Fact::CheckoutCanceled(canceled)) => Plan::LookUp(Lookup {
+            checkout: canceled.checkout.clone(),
+            references: references(body, settings),
+            probes: Vec::new(),
+            domain: None,
+        }),
+        (Some(_), Fact::Other | Fact::Unreadable { .. }) => {
+            Plan::Rest(Verdict::Recorded(RecordReason::NothingToDo))
+        }
+    }
+}
+
+/// Judges an event by what was seen, or says what to do. `lookup` is what was asked.
+pub fn decide(
+    told: &Told,
+    state: &State,
+    lookup: &Lookup,
+    seen: &Seen,
+    settings: &Settings,
+) -> Decision {
+    let judged = match &told.webhook.fact {
+        Fact::CheckoutPaid(paid) => paid::judge(told, paid, lookup, seen, settings),
+        Fact::CheckoutCanceled(canceled) => canceled::judge(told, canceled, state, seen, settings),
+        Fact::Other | Fact::Unreadable { .. } => Err(without_account(told)),
+    };
+    match judged {
+        Ok((command, matched)) => Decision::Do(command, matched),
+        Err(verdict) => Decision::Rest(verdict),
+    }
+}
+
+/// Judges what came of a command. `None`: somebody else is at it, ask again.
+pub fn conclude(
+    command: &Command,
+    outcome: Outcome,
+    matched: Option<Matched>,
+) -> Option<Verdict> {
+    let mode = match command {
+        Command::Book(_) => Mode::B,
+        Command::Confirm(_) => Mode::A,
+        Command::Complete { .. } => return complete(outcome),
+        Command::Cancel(cancel) => {
+            return Some(match outcome {
+                Outcome::Canceled { transaction } => Verdict::Canceled { transaction },
+                Outcome::Again => return None,
+                other => unfinished(other, &cancel.reference),
+            });
+        }
+    };
+    Some(match outcome {
+        Outcome::Booked(booking) => {
+            Verdict::Booked(Box::new(booking), matched.map(Box::new), Some(mode))
+        }
+        Outcome::Again => return None,
+        other => unfinished(other, command.checkout().as_str()),
+    })
+}
+
+/// What came of anything that was not done.
+fn unfinished(outcome: Outcome, of: &str) -> Verdict {
+    match outcome {
+        // Somebody did it between our look and our call: look again, and judge all of it.
+        Outcome::Booked(_) | Outcome::Already(_) | Outcome::Canceled { .. } | Outcome::Again => {
+            Verdict::Pending(PendingReason::Changed { what: format!("booked {of}") })
+        }
+        Outcome::Changed { what } => Verdict::Pending(PendingReason::Changed { what }),
+        Outcome::Refused { why, detail } => {
+            Verdict::Parked(ParkReason::RefusedByOdoo { why, detail })
+        }
+    }
+}
+
+/// Completing is a help, not the payment: what cannot be brought together stays as it was.
+fn complete(outcome: Outcome) -> Option<Verdict> {
+    match outcome {
+        Outcome::Booked(booking) | Outcome::Already(booking) => {
+            Some(Verdict::Completed(Box::new(booking)))
+        }
+        Outcome::Again => None,
+        other => Some(unfinished(other, "")),
+    }
+}
+
+/// What can be said of an event whose account is not configured: what needs no account.
+pub fn without_account(told: &Told) -> Verdict {
+    match &told.webhook.fact {
+        Fact::Other => Verdict::Recorded(RecordReason::NothingToDo),
+        Fact::Unreadable { problem } => {
+            Verdict::Parked(ParkReason::Unreadable { problem: problem.clone() })
+        }
+        Fact::CheckoutPaid(_) | Fact::CheckoutCanceled(_) => {
+            Verdict::Pending(PendingReason::NotReady { why: NotReady::NoAccount })
+        }
+    }
+}
+
+fn other_environment(told: &Told, settings: &Settings) -> Option<Verdict> {
+    let live = told.webhook.live;
+    (live != Some(settings.environment.is_live()))
+        .then_some(Verdict::Ignored(IgnoreReason::OtherEnvironment { live }))
+}
+
+/// The names a transaction of Odoo's may have, in the order of preference, each once.
+fn references(body: &[u8], settings: &Settings) -> Vec<Reference> {
+    let mut references: Vec<Reference> = Vec::new();
+    for (path, value) in match_keys(body, &settings.reference_keys) {
+        if !references.iter().any(|known| known.value == value) {
+            references.push(Reference { path, value });
+        }
+    }
+    references
+}
+
+fn probes(body: &[u8], settings: &Settings) -> Vec<Probe> {
+    match_keys(body, &settings.match_keys)
+        .into_iter()
+        .flat_map(|(path, value)| {
+            settings.fields.iter().map(move |field| Probe {
+                path: path.clone(),
+                field: field.clone(),
+                value: value.clone(),
+            })
+        })
+        .collect()
+}
+
+/// Ventipay does not know a checkout it has just told us of: its own copies may lag behind for
+/// a moment.
+fn unknown_to_ventipay(told: &Told, not_yet: fn(String) -> PendingReason) -> Verdict {
+    let status = "unknown".to_owned();
+    if matches!(told.status, Status::Pending { attempt, .. } if attempt >= UNKNOWN_TRIES) {
+        Verdict::Parked(ParkReason::NotPayable { status })
+    } else {
+        Verdict::Pending(not_yet(status))
+    }
+}

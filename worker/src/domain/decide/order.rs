@@ -1,0 +1,163 @@
+//! Mode B: the order of an external shop that a payment is for.
+//!
+//! Not here: what all modes share ([`super::paid`]).
+
+use concilia_shared::config::{CreditPolicy, QuotationPolicy};
+use concilia_shared::money::Money;
+use jiff::civil::Date;
+
+use super::Verdict;
+use super::paid::{accepted, in_the_way, values};
+use crate::domain::event::{CheckoutPaid, Matched};
+use crate::domain::observe::{Book, Command, Found, InOdoo, Invoice, Order, Probe};
+use crate::domain::reason::{NotReady, ParkReason, PendingReason};
+use crate::domain::settings::Settings;
+use crate::domain::state::Told;
+
+/// What a person accepted of this event, as far as orders go.
+#[derive(Clone, Copy)]
+struct Accepted {
+    amount: bool,
+    paid: bool,
+}
+
+impl Accepted {
+    fn of(told: &Told) -> Self {
+        Self {
+            amount: accepted(told, |reason| matches!(reason, ParkReason::AmountMismatch { .. })),
+            paid: accepted(told, |reason| matches!(reason, ParkReason::AlreadyPaid { .. })),
+        }
+    }
+
+    fn any(self) -> bool {
+        self.amount || self.paid
+    }
+}
+
+pub(super) fn judge(
+    told: &Told,
+    paid: &CheckoutPaid,
+    odoo: &InOdoo,
+    date: Date,
+    settings: &Settings,
+) -> Result<(Command, Option<Matched>), Verdict> {
+    in_the_way(paid, &odoo.transactions)?;
+    let (order, probe) = find(&odoo.probes)?;
+    let accepted = Accepted::of(told);
+    check(paid, order, settings, accepted)?;
+    let invoices = invoices_to_pay(paid, order, accepted)?;
+    if invoices.is_empty() && settings.without_invoice == CreditPolicy::Wait {
+        return Err(Verdict::Pending(PendingReason::NoInvoiceYet { order: order.name.clone() }));
+    }
+    let draft = ["draft", "sent"].contains(&order.state.as_str());
+    let book = Book {
+        checkout: paid.checkout.clone(),
+        amount: paid.amount,
+        date,
+        order: order.clone(),
+        currency: order.currency.clone(),
+        invoices: invoices.iter().map(|i| (i.id, i.residual.clone())).collect(),
+        confirm: draft && settings.quotations == QuotationPolicy::Confirm,
+        accepted: accepted.any(),
+    };
+    let matched = Matched {
+        path: probe.path.clone(),
+        field: probe.field.clone(),
+        value: probe.value.clone(),
+    };
+    Ok((Command::Book(Box::new(book)), Some(matched)))
+}
+
+/// The first place that holds anything decides; more than one order there is ambiguous.
+fn find(probes: &[Found]) -> Result<(&Order, &Probe), Verdict> {
+    for found in probes {
+        if found.unknown_field {
+            let why = NotReady::UnknownField { field: found.probe.field.clone() };
+            return Err(Verdict::Pending(PendingReason::NotReady { why }));
+        }
+        match found.orders.as_slice() {
+            [] => {}
+            [order] => return Ok((order, &found.probe)),
+            several => {
+                return Err(Verdict::Parked(ParkReason::Ambiguous {
+                    value: found.probe.value.clone(),
+                    orders: several.iter().map(|order| order.name.clone()).collect(),
+                }));
+            }
+        }
+    }
+    let looked_for = values(probes.iter().map(|found| &found.probe.value));
+    Err(Verdict::Pending(PendingReason::NoMatch { looked_for }))
+}
+
+fn check(
+    paid: &CheckoutPaid,
+    order: &Order,
+    settings: &Settings,
+    accepted: Accepted,
+) -> Result<(), Verdict> {
+    let document = order.name.clone();
+    let reason = if Some(order.company_id) != settings.company_id {
+        ParkReason::OtherCompany { document }
+    } else if order.state == "cancel" {
+        ParkReason::OrderCancelled { order: document }
+    } else if order.currency != paid.amount.currency.code() {
+        ParkReason::CurrencyMismatch {
+            paid: paid.amount,
+            expected: order.currency.clone(),
+            document,
+        }
+    } else if let Some(other) = order.transactions.first().filter(|_| !accepted.paid) {
+        ParkReason::AlreadyPaid { document, by: format!("{} ({})", other.reference, other.state) }
+    } else if Money::from_decimal(&order.total, paid.amount.currency) != Ok(paid.amount)
+        && !accepted.amount
+    {
+        ParkReason::AmountMismatch { paid: paid.amount, expected: order.total.clone(), document }
+    } else {
+        return Ok(());
+    };
+    Err(Verdict::Parked(reason))
+}
+
+/// The posted invoices of the order, each untouched and none above what was paid, unless a
+/// person accepted otherwise. Drafts are never linked; credit notes are not paid.
+fn invoices_to_pay<'a>(
+    paid: &CheckoutPaid,
+    order: &'a Order,
+    accepted: Accepted,
+) -> Result<Vec<&'a Invoice>, Verdict> {
+    let posted = |invoice: &&Invoice| invoice.kind == "out_invoice" && invoice.state == "posted";
+    let invoices: Vec<&Invoice> = order.invoices.iter().filter(posted).collect();
+    let mut open = Some(0_i64);
+    for invoice in &invoices {
+        let document = invoice.name.clone().unwrap_or_else(|| order.name.clone());
+        let amount = |text: &str| Money::from_decimal(text, paid.amount.currency).ok();
+        let touched = invoice.payment_state != "not_paid"
+            || invoice.payments > 0
+            || amount(&invoice.residual) != amount(&invoice.total);
+        let reason = if invoice.company_id != order.company_id {
+            ParkReason::OtherCompany { document }
+        } else if invoice.currency != paid.amount.currency.code() {
+            let expected = invoice.currency.clone();
+            ParkReason::CurrencyMismatch { paid: paid.amount, expected, document }
+        } else if touched && !accepted.paid {
+            ParkReason::AlreadyPaid { document, by: invoice.payment_state.clone() }
+        } else {
+            let residual = amount(&invoice.residual).map(|money| money.minor);
+            open = open.zip(residual).and_then(|(sum, residual)| sum.checked_add(residual));
+            continue;
+        };
+        return Err(Verdict::Parked(reason));
+    }
+    if open.is_none_or(|open| open > paid.amount.minor) && !accepted.amount {
+        let expected = open
+            .map_or_else(String::new, |open| Money::new(open, paid.amount.currency).to_decimal());
+        let document = order.name.clone();
+        return Err(Verdict::Parked(ParkReason::AmountMismatch {
+            paid: paid.amount,
+            expected,
+            document,
+        }));
+    }
+    Ok(invoices)
+}

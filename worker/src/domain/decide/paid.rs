@@ -1,0 +1,230 @@
+//! A checkout that Ventipay says was paid: what all modes share.
+//!
+//! Read next: [`super::transaction`] (mode A), [`super::order`] (mode B).
+
+use concilia_shared::money::Money;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::{BY_HAND, Seen, Verdict, order, probes, references, transaction, unknown_to_ventipay};
+use crate::domain::event::{Booking, CheckoutPaid, Fact, Matched};
+use crate::domain::observe::{
+    AtVentipay, CheckoutNow, Command, InOdoo, Lookup, Probe, Reference, Transaction,
+};
+use crate::domain::reason::{ParkReason, PendingReason, RecordReason};
+use crate::domain::settings::Settings;
+use crate::domain::state::{State, Told};
+
+/// What the log alone tells.
+pub(super) fn from_the_log(
+    told: &Told,
+    paid: &CheckoutPaid,
+    state: &State,
+    settings: &Settings,
+) -> Option<Verdict> {
+    if let Some(verdict) = told_before(told, paid, state) {
+        return Some(verdict);
+    }
+    if let Some(book_from) = settings.book_from
+        && paid_at(told, paid, None) < book_from
+    {
+        return Some(Verdict::Recorded(RecordReason::BeforeBookFrom { book_from }));
+    }
+    if settings.asks_ventipay {
+        return None;
+    }
+    // Nobody can be asked: what is late, or contradicts what was told before, needs a person.
+    let trusted = accepted(told, |reason| matches!(reason, ParkReason::LateAndUnverifiable { .. }));
+    if let (Some(late_s), false) = (told.webhook.late_s, trusted) {
+        return Some(Verdict::Parked(ParkReason::LateAndUnverifiable { late_s }));
+    }
+    let canceled =
+        state.told.iter().any(|other| matches!(other.webhook.fact, Fact::CheckoutCanceled(_)));
+    let status = "canceled".to_owned();
+    canceled.then_some(Verdict::Parked(ParkReason::NotPayable { status }))
+}
+
+/// Where it may be found. A person's choice is looked for everywhere, and nothing else is.
+pub(super) fn places(
+    told: &Told,
+    settings: &Settings,
+    body: &[u8],
+) -> (Vec<Reference>, Vec<Probe>) {
+    if let Some(value) = &told.chosen {
+        let path = BY_HAND.to_owned();
+        let reference = Reference { path: path.clone(), value: value.clone() };
+        let probe = Probe { path, field: "name".to_owned(), value: value.clone() };
+        return (vec![reference], vec![probe]);
+    }
+    let mode = settings.mode;
+    (
+        mode.looks_for_transactions().then(|| references(body, settings)).unwrap_or_default(),
+        mode.looks_for_orders().then(|| probes(body, settings)).unwrap_or_default(),
+    )
+}
+
+/// Judges by what was seen, or says what to do in Odoo.
+pub(super) fn judge(
+    told: &Told,
+    paid: &CheckoutPaid,
+    lookup: &Lookup,
+    seen: &Seen,
+    settings: &Settings,
+) -> Result<(Command, Option<Matched>), Verdict> {
+    if let Some(booking) = &seen.odoo.booked {
+        return Err(judge_booked(paid, booking, &seen.odoo, settings));
+    }
+    let checkout = confirm_with_ventipay(told, paid, &seen.ventipay)?;
+    if let Some(book_from) = settings.book_from
+        && paid_at(told, paid, checkout) < book_from
+    {
+        return Err(Verdict::Recorded(RecordReason::BeforeBookFrom { book_from }));
+    }
+    let date = day(paid_at(told, paid, checkout));
+    let chosen = told.chosen.is_some();
+    if settings.mode.looks_for_transactions() || chosen {
+        if let Some(candidate) = transaction::find(paid, lookup, &seen.odoo)? {
+            let judged = transaction::judge(told, paid, candidate, &seen.odoo, date, settings);
+            let differs = matches!(
+                judged,
+                Err(Verdict::Parked(ParkReason::TransactionMismatch { .. }))
+            );
+            // A person chose an order: its transaction need not fit.
+            if !(differs && chosen) {
+                return judged;
+            }
+        }
+        if !settings.mode.looks_for_orders() && !chosen {
+            let looked_for = values(lookup.references.iter().map(|reference| &reference.value));
+            return Err(Verdict::Pending(PendingReason::NoTransaction { looked_for }));
+        }
+    }
+    order::judge(told, paid, &seen.odoo, date, settings)
+}
+
+/// Each value once, in order.
+pub(super) fn values<'a>(all: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut values: Vec<String> = Vec::new();
+    for value in all {
+        if !values.contains(value) {
+            values.push(value.clone());
+        }
+    }
+    values
+}
+
+/// Whether a person accepted such a difference of this event.
+pub(super) fn accepted(told: &Told, such: impl Fn(&ParkReason) -> bool) -> bool {
+    told.accepted.iter().any(such)
+}
+
+/// The same payment told under another event id is recorded; another amount is parked.
+fn told_before(told: &Told, paid: &CheckoutPaid, state: &State) -> Option<Verdict> {
+    let (first, earlier) = state.payment_told()?;
+    if first.webhook.event_id == told.webhook.event_id {
+        return None;
+    }
+    if earlier.amount == paid.amount {
+        return Some(Verdict::Recorded(RecordReason::ToldBefore));
+    }
+    Some(Verdict::Parked(contradiction(paid, earlier.amount)))
+}
+
+fn contradiction(paid: &CheckoutPaid, answered: Money) -> ParkReason {
+    ParkReason::ContradictedByVentipay { told: paid.amount, answered: in_words(answered) }
+}
+
+fn in_words(money: Money) -> String {
+    format!("{} {}", money.to_decimal(), money.currency)
+}
+
+/// When it was paid, as far as anybody says; else when we were told.
+fn paid_at(told: &Told, paid: &CheckoutPaid, now: Option<&CheckoutNow>) -> Timestamp {
+    now.and_then(|checkout| checkout.paid_at).or(paid.paid_at).unwrap_or(told.webhook.received_at)
+}
+
+/// The day, in the merchant's country, not in UTC: after 20:00 they differ.
+fn day(at: Timestamp) -> Date {
+    let santiago = TimeZone::get("America/Santiago")
+        .unwrap_or_else(|_| unreachable!("the time zone database is part of the build"));
+    at.to_zoned(santiago).date()
+}
+
+fn judge_booked(
+    paid: &CheckoutPaid,
+    booking: &Booking,
+    odoo: &InOdoo,
+    settings: &Settings,
+) -> Verdict {
+    if odoo.booked_company_id.is_some() && odoo.booked_company_id != settings.company_id {
+        let document = booking.transaction.clone();
+        return Verdict::Parked(ParkReason::OtherCompany { document });
+    }
+    match odoo.booked_state.as_deref() {
+        None | Some("done") if booking.amount == paid.amount => {
+            Verdict::Booked(Box::new(booking.clone()), None, None)
+        }
+        None | Some("done") => {
+            let booked = in_words(booking.amount);
+            Verdict::Parked(ParkReason::BookedDifferently { paid: paid.amount, booked })
+        }
+        Some(state) => Verdict::Parked(ParkReason::BookedDifferently {
+            paid: paid.amount,
+            booked: format!("{} ({state})", in_words(booking.amount)),
+        }),
+    }
+}
+
+/// What Ventipay says now, where it was asked; else what the signed body says.
+fn confirm_with_ventipay<'a>(
+    told: &Told,
+    paid: &CheckoutPaid,
+    at_ventipay: &'a AtVentipay,
+) -> Result<Option<&'a CheckoutNow>, Verdict> {
+    let (status, amount, refunded, disputed, checkout) = match at_ventipay {
+        AtVentipay::NotAsked => {
+            let status = paid.status.as_deref().unwrap_or("paid");
+            (status, paid.amount, paid.refunded, paid.disputed, None)
+        }
+        AtVentipay::Unknown => {
+            return Err(unknown_to_ventipay(told, |status| PendingReason::NotPaidYet { status }));
+        }
+        AtVentipay::Unreadable { .. } => {
+            return Err(Verdict::Pending(PendingReason::VentipayUnavailable));
+        }
+        AtVentipay::Checkout(now) => {
+            (now.status.as_str(), now.amount, now.refunded, now.disputed, Some(now))
+        }
+    };
+    let disputed = disputed && !accepted(told, |reason| *reason == ParkReason::Disputed);
+    match status {
+        _ if amount != paid.amount => Err(Verdict::Parked(contradiction(paid, amount))),
+        _ if refunded => Err(Verdict::Parked(ParkReason::Refunded)),
+        _ if disputed => Err(Verdict::Parked(ParkReason::Disputed)),
+        "paid" => Ok(checkout),
+        "canceled" | "expired" => {
+            Err(Verdict::Parked(ParkReason::NotPayable { status: status.to_owned() }))
+        }
+        other => Err(Verdict::Pending(PendingReason::NotPaidYet { status: other.to_owned() })),
+    }
+}
+
+/// A transaction that carries the checkout's name, and so stands in the way of ours: a
+/// reference is unique in every state; one that is dead carries only its provider's reference.
+pub(super) fn in_the_way<'a>(
+    paid: &CheckoutPaid,
+    others: impl IntoIterator<Item = &'a Transaction>,
+) -> Result<(), Verdict> {
+    let living = |other: &&Transaction| {
+        other.reference == paid.checkout.as_str()
+            || !["cancel", "error"].contains(&other.state.as_str())
+    };
+    match others.into_iter().find(living) {
+        None => Ok(()),
+        Some(other) => Err(Verdict::Parked(ParkReason::AlreadyPaid {
+            document: other.reference.clone(),
+            by: format!("{} {} ({})", other.amount, other.currency, other.state),
+        })),
+    }
+}
