@@ -66,7 +66,7 @@ fn account_shell(name: &AccountName, account: &Account) -> anyhow::Result<Accoun
                 .with_context(|| format!("accounts.{name}.odoo.key"))?
                 .with_context(|| format!("accounts.{name}.odoo has neither key nor key_file"))?;
             let endpoint = Endpoint::new(odoo, &odoo.login, key);
-            let client = OdooClient::new(endpoint, odoo.company_id, domain(account)?)?
+            let client = OdooClient::new(endpoint, odoo.company_id)?
                 .of_environment(account.environment);
             Some(Arc::new(client) as Arc<dyn Odoo>)
         }
@@ -95,11 +95,6 @@ fn ventipay(name: &AccountName, account: &Account) -> anyhow::Result<Option<Arc<
     let client =
         VentipayClient::new(&ventipay.url, key, timeout).context("making the HTTP client")?;
     Ok(Some(Arc::new(client)))
-}
-
-fn domain(account: &Account) -> anyhow::Result<Vec<serde_json::Value>> {
-    let domain = account.domain.as_deref().map(serde_json::from_str).transpose();
-    Ok(domain.context("domain is not a JSON list")?.unwrap_or_default())
 }
 
 /// A secret given inline or in a file.

@@ -295,6 +295,9 @@ pub struct Booking {
     pub orders: Vec<String>,
     /// The invoices it is linked to, as they stood after booking.
     pub invoices: Vec<BookedInvoice>,
+    /// What of the payment is still open, as Odoo's decimal text; absent in older events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credit: Option<String>,
 }
 
 /// An invoice of a booking.

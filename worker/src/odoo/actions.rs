@@ -27,7 +27,7 @@ pub const OBSERVE: Action = Action {
     code: include_str!("../../actions/observe.py"),
 };
 
-/// Books, each payment exactly once.
+/// Books, confirms, cancels and completes, each effect exactly once.
 pub const BOOK: Action = Action {
     kind: "book",
     name: "Concilia: book",
@@ -39,10 +39,10 @@ pub const BOOK: Action = Action {
 pub const MODEL: &str = "payment.transaction";
 
 /// Version both texts answer with.
-pub const VERSION: &str = "1";
+pub const VERSION: &str = "2";
 
 /// Version of the requests and answers.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Most items one call may carry: the actions refuse more.
 pub const ITEMS_MAX: usize = 100;

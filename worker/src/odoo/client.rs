@@ -4,13 +4,13 @@
 //! carries every lookup of a batch and brings back what stands under our names, the orders the
 //! probes find with their invoices and transactions, the provider, the hashes of the actions'
 //! texts and the database's uuid. The second, *book*, carries the preconditions decided upon
-//! and the effects, and brings back what became of each. Before the first of all come, once:
-//! the version, the login, and where the actions are.
+//! and the effects (book, confirm, cancel, complete), and brings back what became of each.
+//! Before the first of all come, once: the version, the login, and where the actions are.
 //!
 //! Not here: what to do with the answers ([`crate::domain::decide`]), shapes (`wire`),
 //! transports ([`super::transport`]).
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use concilia_shared::config::Environment;
@@ -19,9 +19,9 @@ use serde_json::Value;
 use super::actions::{self, Action};
 use super::classify::RpcError;
 use super::transport::{Args, Endpoint, Rpc};
-use super::wire::{self, Told};
+use super::wire::{Told, news, observe, perform};
 use super::{Odoo, OdooError};
-use crate::domain::observe::{Book, BookOutcome, InOdoo, Lookup};
+use crate::domain::observe::{Command, InOdoo, Lookup, News, NewsQuery, Outcome};
 use crate::domain::reason::NotReady;
 
 /// Days and dates of Odoo's own making fall in Chile (`odoo-api-2.md` 4.3).
@@ -32,12 +32,11 @@ const TIME_ZONE: &str = "America/Santiago";
 pub struct Client {
     rpc: Rpc,
     company_id: i64,
-    domain: Vec<Value>,
     environment: Option<Environment>,
     /// Where the actions are, once found. Forgotten when Odoo says that one is gone.
     found: Mutex<Option<ActionIds>>,
-    /// The database first seen.
-    database: OnceLock<String>,
+    /// The database that answered last.
+    database: Mutex<Option<String>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,16 +46,14 @@ struct ActionIds {
 }
 
 impl Client {
-    /// A client of `company_id`. `domain` keeps two shops apart: it is added to every search
-    /// of orders. Nothing is sent before the first call.
-    pub fn new(endpoint: Endpoint, company_id: i64, domain: Vec<Value>) -> Result<Self, RpcError> {
+    /// A client of `company_id`. Nothing is sent before the first call.
+    pub fn new(endpoint: Endpoint, company_id: i64) -> Result<Self, RpcError> {
         Ok(Self {
             rpc: Rpc::new(endpoint)?,
             company_id,
-            domain,
             environment: None,
             found: Mutex::new(None),
-            database: OnceLock::new(),
+            database: Mutex::new(None),
         })
     }
 
@@ -120,28 +117,25 @@ impl Client {
         Ok(ids)
     }
 
-    /// An action that does not answer as ours does may be another one by now: it is looked up
-    /// again before the next call.
-    fn believed<T>(&self, told: Result<Told<T>, NotReady>) -> Result<Vec<T>, OdooError> {
-        let checked = told.and_then(|told| self.check_database(told));
-        checked.map_err(|why| {
-            *self.found.lock().unwrap_or_else(PoisonError::into_inner) = None;
-            OdooError::NotReady(why)
-        })
+    /// Runs *observe*, which writes nothing.
+    async fn ask(&self, request: Value) -> Result<Value, RpcError> {
+        self.run(&actions::OBSERVE, request).await.map_err(RpcError::of_a_read)
     }
 
-    /// A copy of the database answers to the same key: it must not be booked into.
-    fn check_database<T>(&self, told: Told<T>) -> Result<Vec<T>, NotReady> {
-        let first = self.database.get_or_init(|| told.database.clone());
-        if *first == told.database {
-            return Ok(told.items);
+    /// An action that does not answer as ours does may be another one by now: it is looked up
+    /// again before the next call.
+    fn believed<T>(&self, told: Result<Told<T>, NotReady>) -> Result<T, OdooError> {
+        match told {
+            Ok(told) => {
+                let mut last = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+                *last = Some(told.database);
+                Ok(told.answer)
+            }
+            Err(why) => {
+                *self.found.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                Err(OdooError::NotReady(why))
+            }
         }
-        Err(NotReady::Misconfigured {
-            detail:
-                "Another database answers than before (a copy?): check odoo.url and odoo.database, \
-                     then restart the worker."
-                    .to_owned(),
-        })
     }
 }
 
@@ -169,22 +163,37 @@ impl Odoo for Client {
     async fn observe(&self, lookups: &[Lookup]) -> Result<Vec<InOdoo>, OdooError> {
         let mut seen = Vec::with_capacity(lookups.len());
         for chunk in lookups.chunks(actions::ITEMS_MAX) {
-            let request = wire::observe_request(self.company_id, &self.domain, chunk);
-            let result = self.run(&actions::OBSERVE, request).await;
-            let result = result.map_err(RpcError::of_a_read)?;
-            seen.extend(self.believed(wire::read_observe(result, chunk, self.environment))?);
+            let request = observe::request(self.company_id, chunk).map_err(OdooError::NotReady)?;
+            let result = self.ask(request).await?;
+            seen.extend(self.believed(observe::answer(result, chunk, self.environment))?);
         }
         Ok(seen)
     }
 
-    async fn book(&self, bookings: &[Book]) -> Result<Vec<BookOutcome>, OdooError> {
-        let mut outcomes = Vec::with_capacity(bookings.len());
-        for chunk in bookings.chunks(actions::ITEMS_MAX) {
-            let request = wire::book_request(self.company_id, chunk);
+    async fn perform(&self, commands: &[Command]) -> Result<Vec<Outcome>, OdooError> {
+        let mut outcomes = Vec::with_capacity(commands.len());
+        for chunk in commands.chunks(actions::ITEMS_MAX) {
+            let request = perform::request(self.company_id, chunk);
             let result = self.run(&actions::BOOK, request).await?;
-            outcomes.extend(self.believed(wire::read_book(result, chunk))?);
+            outcomes.extend(self.believed(perform::answer(result, chunk))?);
         }
         Ok(outcomes)
+    }
+
+    async fn news(&self, query: &NewsQuery) -> Result<News, OdooError> {
+        let request = news::request(self.company_id, query).map_err(OdooError::NotReady)?;
+        let result = self.ask(request).await?;
+        self.believed(news::answer(result, self.environment))
+    }
+
+    async fn ping(&self) -> Result<(), OdooError> {
+        let request = observe::request(self.company_id, &[]).map_err(OdooError::NotReady)?;
+        let result = self.ask(request).await?;
+        self.believed(observe::answer(result, &[], self.environment)).map(drop)
+    }
+
+    fn database(&self) -> Option<String> {
+        self.database.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

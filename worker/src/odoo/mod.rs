@@ -1,4 +1,4 @@
-//! Odoo, seen from the worker: two questions and their answers.
+//! Odoo, seen from the worker: what may be asked of it, and what it may be told to do.
 //!
 //! The port is the trait [`Odoo`]; [`client`] is the real one, over two transports. Only this
 //! folder knows Odoo's shapes (`wire`). `odoo setup` is [`setup`]. Errors are weather or a
@@ -17,7 +17,7 @@ mod wire;
 
 use async_trait::async_trait;
 
-use crate::domain::observe::{Book, BookOutcome, InOdoo, Lookup};
+use crate::domain::observe::{Command, InOdoo, Lookup, News, NewsQuery, Outcome};
 use crate::domain::reason::NotReady;
 
 /// The Odoo of one account.
@@ -26,11 +26,24 @@ pub trait Odoo: Send + Sync {
     /// Looks several checkouts up, in one round trip. Answers in the order asked.
     async fn observe(&self, lookups: &[Lookup]) -> Result<Vec<InOdoo>, OdooError>;
 
-    /// Books several payments, in one round trip. Answers in the order asked.
+    /// Carries several effects out, in one round trip. Answers in the order asked.
     ///
-    /// Safe to repeat: each booking happens once under its name, so after
+    /// Safe to repeat: each effect happens once under its name, so after
     /// [`OdooError::Unknown`] the same call again tells what became of it.
-    async fn book(&self, bookings: &[Book]) -> Result<Vec<BookOutcome>, OdooError>;
+    async fn perform(&self, commands: &[Command]) -> Result<Vec<Outcome>, OdooError>;
+
+    /// Asks about everything that changed lately, in one round trip.
+    async fn news(&self, query: &NewsQuery) -> Result<News, OdooError>;
+
+    /// Whether the account can be worked for: login, actions and provider, in one round trip
+    /// that looks nothing up.
+    async fn ping(&self) -> Result<(), OdooError>;
+
+    /// The database (its `database.uuid`) that answered last; none has before the first answer.
+    ///
+    /// A copy of a database answers to the same key: whoever keeps a log compares this with
+    /// what the log says before anything is performed.
+    fn database(&self) -> Option<String>;
 }
 
 /// Why a call has no answer. Never a verdict on the payment.
