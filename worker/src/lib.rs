@@ -4,8 +4,9 @@
 //! log; [`settle`] brings it to rest (a function that fits a screen); [`domain`] decides,
 //! purely; [`store`] is the log; [`odoo`] and [`ventipay`] are the only places that talk to
 //! the outside; [`retry`] says when to try again; [`views`] folds the log into what people
-//! look at; [`say`] puts it into words. [`shell`] holds the ports, [`run`] keeps the loops
-//! going, [`commands`] is what operators type.
+//! look at; [`say`] puts it into words. [`account`] is an account as it runs, [`weather`] its
+//! outages, [`news`] what wakes its events early. [`shell`] holds the ports, [`run`] keeps the
+//! loops going, [`commands`] is what operators type.
 //!
 //! Not here: receiving webhooks (the ingress).
 
@@ -29,7 +30,15 @@ pub mod say;
 
 pub mod shell;
 
-pub mod gate;
+pub mod account;
+
+pub mod weather;
+
+pub mod news;
+
+pub mod trace;
+
+pub mod measure;
 
 pub mod clock;
 

@@ -2,39 +2,52 @@
 //! a retry and a person's command.
 //!
 //! [`settle`] is the whole story: replay, take what is open, attend to it, append what came of
-//! it, until nothing is open. `attend` is one event's: plan, observe, decide, perform,
-//! conclude. No transaction is open while Odoo or Ventipay is asked; a claim is a lease, and
-//! whoever loses the append starts over. Whatever crashes in between, the booking has a name
-//! in Odoo that can be taken once ([`crate::odoo`]).
+//! it, until nothing is open. `attend` is one event's: plan, look, decide, perform, conclude.
+//! No transaction is open while Odoo or Ventipay is asked; a claim is a lease, and whoever loses
+//! the append starts over. Whatever crashes in between, the effect has a name in Odoo that can
+//! be taken once ([`crate::odoo`]).
 //!
-//! Not here: what is decided ([`crate::domain::decide`]); the loop that claims ([`crate::run`]).
+//! Read next: [`look`] (observe and decide, which a plan for people shares) and [`perform`].
+//! Not here: what is decided ([`crate::domain::decide`]); the loop that claims ([`crate::run`]);
+//! outages ([`crate::weather`]).
+
+pub mod look;
+mod perform;
+
+use std::sync::Arc;
 
 use concilia_shared::id::AccountName;
+use concilia_shared::webhook::Webhook;
 use jiff::Timestamp;
 
+use crate::account::{AccountShell, Current};
 use crate::clock::Clock;
 use crate::crash;
-use crate::domain::decide::{self, Decision, Plan, Seen, Verdict};
-use crate::domain::event::{Event, Fact, Matched};
-use crate::domain::observe::{AtVentipay, Book, Lookup};
-use crate::domain::reason::{NotReady, PendingReason};
-use crate::domain::state::{State, Status, Told};
-use crate::odoo::{Odoo, OdooError};
-use crate::retry;
-use crate::shell::{AccountShell, Shell};
+use crate::domain::decide::{self, Decision, Plan, Verdict};
+use crate::domain::event::{Event, Fact};
+use crate::domain::observe::{Command, Lookup};
+use crate::domain::reason::PendingReason;
+use crate::domain::settings::Settings;
+use crate::domain::state::{Open, State, Status, Told};
+use crate::shell::Shell;
 use crate::store::{Claim, Recorded, Step, StoreError, Then};
-use crate::ventipay::VentipayError;
+use crate::weather::{self, LOOK_AGAIN, Trouble, Wait};
+use crate::trace;
 
 /// Most events settled under one claim; the rest waits for the next, so that a lease is
 /// never outlived by one busy stream.
 const EVENTS_MAX: usize = 16;
 
-/// Most times one booking is asked for again within one claim, after an unknown outcome or a
-/// race. The same call again finds its name.
-const BOOK_TRIES: usize = 3;
-
 /// Most times a decision is made anew within one claim because Odoo changed under it.
 const LOOKS_MAX: usize = 2;
+
+/// What attending to an event comes to.
+enum Attended {
+    /// A fact to append.
+    Fact(Event),
+    /// Nothing to tell yet: it waits until then, or until it is woken.
+    Wait(Timestamp),
+}
 
 /// Brings a claimed stream to rest, or as far as it can be brought now.
 ///
@@ -42,38 +55,39 @@ const LOOKS_MAX: usize = 2;
 /// the last one is recorded.
 pub async fn settle(shell: &Shell, claim: &Claim, call_by: Timestamp) -> Result<(), StoreError> {
     crash::point("settle.claimed");
+    let mut after_sequence = 0;
     for _ in 0..EVENTS_MAX {
         let history = shell.store.stream(&claim.stream).await?;
         let state = State::replay(history.iter().map(|recorded| &recorded.event));
-        let after_sequence = history.last().map_or(0, |last: &Recorded| last.sequence);
+        after_sequence = history.last().map_or(0, |last: &Recorded| last.sequence);
         let now = shell.clock.now();
-        let Some(told) = state.open(now) else {
+        let Some(open) = state.work(now) else {
             let then = state.next_due().map_or(Then::Rest, Then::DueAt);
-            return shell
-                .store
-                .advance(claim, &Step { events: Vec::new(), after_sequence, then }, now)
-                .await;
+            return release(shell, claim, after_sequence, then).await;
         };
-        let event = attend(shell, claim, &state, told, call_by).await?;
-        let now = shell.clock.now();
-        let (events, then) = match still_waiting(told, &event, now) {
-            Some(due_at) => (Vec::new(), Then::DueAt(due_at)),
-            None => (vec![event], Then::Continue),
-        };
-        let waits = !matches!(then, Then::Continue);
-        shell.store.advance(claim, &Step { events, after_sequence, then }, now).await?;
-        crash::point("settle.appended");
-        if waits {
-            return Ok(());
+        match attend(shell, claim, &state, open, call_by).await? {
+            Attended::Wait(until) => {
+                return release(shell, claim, after_sequence, Then::DueAt(until)).await;
+            }
+            Attended::Fact(event) => {
+                let step = Step { events: vec![event], after_sequence, then: Then::Continue };
+                shell.store.advance(claim, &step, shell.clock.now()).await?;
+                after_sequence += 1;
+                crash::point("settle.appended");
+            }
         }
     }
-    let history = shell.store.stream(&claim.stream).await?;
-    let after_sequence = history.last().map_or(0, |last| last.sequence);
-    let now = shell.clock.now();
-    shell
-        .store
-        .advance(claim, &Step { events: Vec::new(), after_sequence, then: Then::DueAt(now) }, now)
-        .await
+    release(shell, claim, after_sequence, Then::DueAt(shell.clock.now())).await
+}
+
+async fn release(
+    shell: &Shell,
+    claim: &Claim,
+    after_sequence: i64,
+    then: Then,
+) -> Result<(), StoreError> {
+    let step = Step { events: Vec::new(), after_sequence, then };
+    shell.store.advance(claim, &step, shell.clock.now()).await
 }
 
 /// One event's way: what came of it.
@@ -81,164 +95,154 @@ async fn attend(
     shell: &Shell,
     claim: &Claim,
     state: &State,
-    told: &Told,
+    open: Open<'_>,
     call_by: Timestamp,
-) -> Result<Event, StoreError> {
-    let account = AccountName::parse(claim.stream.account()).ok();
-    let ports = account.as_ref().and_then(|name| shell.accounts.get(name));
-    let verdict = match (ports, account) {
-        (Some(ports), Some(name)) => {
-            let body = shell.store.payload(&name, &told.webhook.event_id).await?;
-            match decide::plan(told, state, &ports.settings, body.as_deref()) {
-                Plan::Rest(verdict) => verdict,
-                Plan::LookUp(lookup) => {
-                    let calls = Calls { clock: shell.clock.as_ref(), by: call_by };
-                    let verdict = reconcile(ports, told, &lookup, &calls).await;
-                    note_weather(shell, ports, &verdict);
-                    verdict
-                }
-            }
-        }
-        _ => decide::without_account(told),
+) -> Result<Attended, StoreError> {
+    let (Open::Attend(told) | Open::Complete(told)) = open;
+    let name = AccountName::parse(claim.stream.account()).ok();
+    let Some(account) = name.as_ref().and_then(|name| shell.accounts.get(name)) else {
+        return Ok(concluded(shell, claim, told, decide::without_account(told)));
     };
-    let event =
-        decide::rest(told, verdict, &shell.schedule, shell.clock.now(), shell.clock.jitter());
+    let now = shell.clock.now();
+    let current = account.current(shell.store.as_ref(), now).await?;
+    if current.state.paused.is_some() {
+        return Ok(Attended::Wait(now + LOOK_AGAIN));
+    }
+    let webhook = shell.store.payload(&account.name, &told.webhook.event_id).await?;
+    let traceparent = webhook.as_ref().and_then(|webhook| webhook.traceparent.clone());
+    let calls = Calls { shell, account, current, by: call_by };
+    let verdict = match open {
+        Open::Attend(_) => {
+            trace::scope(traceparent.as_deref(), calls.judge(told, state, webhook.as_ref())).await?
+        }
+        Open::Complete(_) => trace::scope(traceparent.as_deref(), calls.complete(told)).await?,
+    };
+    match verdict {
+        Ok(verdict) => Ok(concluded(shell, claim, told, verdict)),
+        Err(trouble) => match (weather::trouble(shell, account, &trouble).await?, trouble.reason) {
+            (Wait::Until(until), _) => Ok(Attended::Wait(until)),
+            (Wait::Own, Some(reason)) => {
+                Ok(concluded(shell, claim, told, Verdict::Pending(reason)))
+            }
+            (Wait::Own, None) => Ok(Attended::Wait(now + LOOK_AGAIN)),
+        },
+    }
+}
+
+/// The fact a verdict leaves. Trouble that lasts is not told again and again: the event stands
+/// as it stands, and only its time moves.
+fn concluded(shell: &Shell, claim: &Claim, told: &Told, verdict: Verdict) -> Attended {
+    let now = shell.clock.now();
+    let event = decide::rest(told, verdict, &shell.schedule, now, shell.clock.jitter());
+    if let (Status::Pending { reason, .. }, Event::Pended { reason: again, due_at, .. }) =
+        (&told.status, &event)
+        && again.is_weather()
+        && reason == again
+    {
+        return Attended::Wait((*due_at).max(now));
+    }
     tracing::info!(
         stream = %claim.stream,
         event.id = %told.webhook.event_id,
         outcome = event.kind(),
         "settled"
     );
-    Ok(event)
+    Attended::Fact(event)
 }
 
-/// Bad weather that lasts is not told again and again: the event stands as it stands, and
-/// only its time moves.
-fn still_waiting(told: &Told, event: &Event, now: Timestamp) -> Option<Timestamp> {
-    match (&told.status, event) {
-        (Status::Pending { reason, .. }, Event::Pended { reason: again, due_at, .. })
-            if again.is_weather() && reason == again =>
-        {
-            Some((*due_at).max(now))
-        }
-        _ => None,
-    }
-}
-
-/// Until when calls may be started.
+/// The calls one event may need: who is asked, by which settings, and until when.
 struct Calls<'a> {
-    clock: &'a dyn Clock,
+    shell: &'a Shell,
+    account: &'a AccountShell,
+    current: Arc<Current>,
     by: Timestamp,
 }
 
+/// A verdict, or the trouble that kept us from one.
+type Judged = Result<Verdict, Trouble>;
+
 impl Calls<'_> {
-    /// An account behind a closed gate is not asked, nor anybody when the claim may run out
-    /// before the answer is there.
-    fn refused(&self, ports: &AccountShell) -> Option<PendingReason> {
-        let now = self.clock.now();
-        let late = (now >= self.by).then_some(PendingReason::OdooUnavailable);
-        ports.gate.closed(now).or(late)
+    fn clock(&self) -> &dyn Clock {
+        self.shell.clock.as_ref()
     }
-}
 
-/// Closes the account's gate for as long as the first retry would wait.
-fn note_weather(shell: &Shell, ports: &AccountShell, verdict: &Verdict) {
-    let now = shell.clock.now();
-    if let Verdict::Pending(reason) = verdict
-        && ports.gate.closed(now).is_none()
-    {
-        let wait = retry::due_after(&shell.schedule, 1, shell.clock.jitter());
-        ports.gate.close(reason, now + wait);
-    }
-}
-
-/// Observe, decide, perform, conclude.
-async fn reconcile(
-    ports: &AccountShell,
-    told: &Told,
-    lookup: &Lookup,
-    calls: &Calls<'_>,
-) -> Verdict {
-    let (Some(odoo), Fact::CheckoutPaid(paid)) = (&ports.odoo, &told.webhook.fact) else {
-        return Verdict::Pending(PendingReason::NotReady { why: NotReady::NoOdoo });
-    };
-    let mut verdict = Verdict::Pending(PendingReason::NoMatch);
-    for _ in 0..LOOKS_MAX {
-        if let Some(reason) = calls.refused(ports) {
-            return Verdict::Pending(reason);
+    /// An account with an outage is not asked, nor anybody when the claim may run out before
+    /// the answer is there.
+    fn refused(&self) -> Option<Trouble> {
+        let now = self.clock().now();
+        if let Some((system, _)) = self.current.state.outages.first_key_value() {
+            let not_before = Some(now + LOOK_AGAIN);
+            return Some(Trouble { system: *system, reason: None, not_before });
         }
-        let seen = match observe(ports, odoo.as_ref(), lookup).await {
+        (now >= self.by).then_some(Trouble {
+            system: crate::domain::event::System::Odoo,
+            reason: None,
+            not_before: None,
+        })
+    }
+
+    /// Plan, look, decide, perform, conclude; anew when Odoo changed in between.
+    async fn judge(
+        &self,
+        told: &Told,
+        state: &State,
+        webhook: Option<&Webhook>,
+    ) -> Result<Judged, StoreError> {
+        let Some(settings) = self.current.settings() else {
+            return Ok(Err(Trouble::of(PendingReason::OdooUnavailable)));
+        };
+        let body = webhook.map(|webhook| webhook.body.as_slice());
+        let lookup = match decide::plan(told, state, settings, body) {
+            Plan::Rest(Verdict::Pending(reason)) if reason.is_weather() => {
+                return Ok(Err(Trouble::of(reason)));
+            }
+            Plan::Rest(verdict) => return Ok(Ok(verdict)),
+            Plan::LookUp(lookup) => lookup,
+        };
+        let mut judged = Ok(Verdict::Pending(PendingReason::Changed { what: String::new() }));
+        for _ in 0..LOOKS_MAX {
+            judged = self.look_and_perform(told, state, &lookup, settings).await?;
+            if !matches!(judged, Ok(Verdict::Pending(PendingReason::Changed { .. }))) {
+                break;
+            }
+        }
+        // What says of itself that somebody must set something right is the account's trouble.
+        Ok(match judged {
+            Ok(Verdict::Pending(reason)) if reason.is_weather() => Err(Trouble::of(reason)),
+            judged => judged,
+        })
+    }
+
+    async fn look_and_perform(
+        &self,
+        told: &Told,
+        state: &State,
+        lookup: &Lookup,
+        settings: &Settings,
+    ) -> Result<Judged, StoreError> {
+        if let Some(trouble) = self.refused() {
+            return Ok(Err(trouble));
+        }
+        let seen = match look::look(self.shell, self.account, &self.current, lookup).await? {
             Ok(seen) => seen,
-            Err(reason) => return Verdict::Pending(reason),
+            Err(trouble) => return Ok(Err(trouble)),
         };
         crash::point("settle.observed");
-        verdict = match decide::decide(told, paid, &seen, &ports.settings) {
-            Decision::Rest(verdict) => verdict,
-            Decision::Book(book, matched) => perform(odoo.as_ref(), &book, &matched, calls).await,
+        match decide::decide(told, state, lookup, &seen, settings) {
+            Decision::Rest(verdict) => Ok(Ok(verdict)),
+            Decision::Do(command, matched) => Ok(self.perform(&command, matched).await),
+        }
+    }
+
+    /// Gives the open credit of a booking to invoices that came later.
+    async fn complete(&self, told: &Told) -> Result<Judged, StoreError> {
+        let Fact::CheckoutPaid(paid) = &told.webhook.fact else {
+            return Ok(Ok(decide::without_account(told)));
         };
-        if !matches!(verdict, Verdict::Pending(PendingReason::Changed { .. })) {
-            break;
+        if let Some(trouble) = self.refused() {
+            return Ok(Err(trouble));
         }
-    }
-    verdict
-}
-
-/// Ventipay first (it is cheap, and may make Odoo needless), then Odoo, one call each.
-async fn observe(
-    ports: &AccountShell,
-    odoo: &dyn Odoo,
-    lookup: &Lookup,
-) -> Result<Seen, PendingReason> {
-    let ventipay = match &ports.ventipay {
-        None => AtVentipay::NotAsked,
-        Some(ventipay) => ventipay.checkout(&lookup.checkout).await.map_err(|error| {
-            tracing::warn!(checkout = %lookup.checkout, %error, "Ventipay did not answer");
-            match error {
-                VentipayError::Denied { .. } => {
-                    PendingReason::NotReady { why: NotReady::VentipayDenied }
-                }
-                VentipayError::Unavailable { .. } => PendingReason::VentipayUnavailable,
-            }
-        })?,
-    };
-    let mut views =
-        odoo.observe(std::slice::from_ref(lookup)).await.map_err(|error| weather(&error))?;
-    match (views.pop(), views.is_empty()) {
-        (Some(view), true) => Ok(Seen { odoo: view, ventipay }),
-        _ => Err(PendingReason::OdooUnavailable),
-    }
-}
-
-/// Books under a name that can be taken once: after an unknown outcome or a race, the same
-/// call again tells what became of it.
-async fn perform(odoo: &dyn Odoo, book: &Book, matched: &Matched, calls: &Calls<'_>) -> Verdict {
-    crash::point("settle.decided");
-    for _ in 0..BOOK_TRIES {
-        if calls.clock.now() >= calls.by {
-            break;
-        }
-        let outcome = match odoo.book(std::slice::from_ref(book)).await {
-            Ok(mut outcomes) => outcomes.pop(),
-            Err(OdooError::Unknown { detail }) => {
-                tracing::warn!(checkout = %book.checkout, detail, "outcome unknown, asking again");
-                None
-            }
-            Err(error) => return Verdict::Pending(weather(&error)),
-        };
-        crash::point("settle.booked");
-        if let Some(verdict) =
-            outcome.and_then(|outcome| decide::conclude(outcome, matched.clone()))
-        {
-            return verdict;
-        }
-    }
-    Verdict::Pending(PendingReason::OdooUnavailable)
-}
-
-fn weather(error: &OdooError) -> PendingReason {
-    tracing::warn!(%error, "Odoo did not answer");
-    match error {
-        OdooError::NotReady(why) => PendingReason::NotReady { why: why.clone() },
-        OdooError::Unavailable { .. } | OdooError::Unknown { .. } => PendingReason::OdooUnavailable,
+        let command = Command::Complete { checkout: paid.checkout.clone() };
+        Ok(self.perform(&command, None).await)
     }
 }

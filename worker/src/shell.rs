@@ -8,12 +8,9 @@ use concilia_shared::config::Retry;
 use concilia_shared::id::AccountName;
 use jiff::SignedDuration;
 
+use crate::account::AccountShell;
 use crate::clock::Clock;
-use crate::domain::settings::Settings;
-use crate::gate::Gate;
-use crate::odoo::Odoo;
 use crate::store::EventStore;
-use crate::ventipay::Ventipay;
 
 /// The ports of a worker.
 pub struct Shell {
@@ -23,20 +20,9 @@ pub struct Shell {
     pub clock: Arc<dyn Clock>,
     /// When Pending events are tried again.
     pub schedule: Retry,
-    /// Longest one call to Odoo or Ventipay may take, of any account.
+    /// Longest one call to Odoo or Ventipay may take, of any account, the wait for a place
+    /// included.
     pub call_max: SignedDuration,
     /// The accounts, by name.
     pub accounts: BTreeMap<AccountName, AccountShell>,
-}
-
-/// The ports of one account.
-pub struct AccountShell {
-    /// What its configuration means to a decision.
-    pub settings: Settings,
-    /// Its Odoo, if it has one.
-    pub odoo: Option<Arc<dyn Odoo>>,
-    /// Ventipay's API, if it has a key.
-    pub ventipay: Option<Arc<dyn Ventipay>>,
-    /// Closed for a moment after a call without a useful answer.
-    pub gate: Gate,
 }

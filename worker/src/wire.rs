@@ -13,15 +13,19 @@ use concilia_shared::id::AccountName;
 use concilia_shared::secret::Secret;
 use jiff::SignedDuration;
 
-use crate::clock::SystemClock;
-use crate::domain::settings::Settings;
-use crate::gate::Gate;
+use crate::account::AccountShell;
+use crate::clock::{Clock, SystemClock};
 use crate::odoo::Odoo;
 use crate::odoo::client::Client as OdooClient;
+use crate::odoo::host::{Guarded, Host};
 use crate::odoo::transport::Endpoint;
-use crate::shell::{AccountShell, Shell};
+use crate::shell::Shell;
 use crate::store;
 use crate::ventipay::{Client as VentipayClient, Ventipay};
+
+/// Longest wait for a place among the calls of a host: after it the event is put off, so that
+/// no claim runs out while it queues.
+const PLACE_WAIT: Duration = Duration::from_secs(2);
 
 /// Reads the configuration file, if one is given, lays the environment over it and checks it.
 pub fn load_config(file: Option<&Path>) -> anyhow::Result<Config> {
@@ -37,20 +41,23 @@ pub fn load_config(file: Option<&Path>) -> anyhow::Result<Config> {
 
 /// Opens the store and makes every account's ports.
 pub async fn shell(config: &Config) -> anyhow::Result<Shell> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let hosts = hosts(config);
     let accounts = config
         .accounts
         .iter()
-        .map(|(name, account)| Ok((name.clone(), account_shell(name, account)?)))
+        .map(|(name, account)| Ok((name.clone(), account_shell(name, account, &hosts, &clock)?)))
         .collect::<anyhow::Result<BTreeMap<_, _>>>()?;
     Ok(Shell {
         store: store::open(&config.store).await?,
-        clock: Arc::new(SystemClock),
+        clock,
         schedule: config.retry.clone(),
         call_max: call_max(config),
         accounts,
     })
 }
 
+/// The longest one call to an Odoo takes.
 fn call_max(config: &Config) -> SignedDuration {
     let odoo =
         config.accounts.values().filter_map(|account| Some(account.odoo.as_ref()?.timeout_ms));
@@ -58,7 +65,26 @@ fn call_max(config: &Config) -> SignedDuration {
     SignedDuration::from_millis(i64::try_from(longest_ms).unwrap_or(i64::MAX))
 }
 
-fn account_shell(name: &AccountName, account: &Account) -> anyhow::Result<AccountShell> {
+/// One for each address, whatever its databases; the lowest limit of its accounts counts.
+fn hosts(config: &Config) -> BTreeMap<String, Arc<Host>> {
+    let mut limits: BTreeMap<String, usize> = BTreeMap::new();
+    for odoo in config.accounts.values().filter_map(|account| account.odoo.as_ref()) {
+        let limit = limits.entry(address(odoo)).or_insert(odoo.calls_max);
+        *limit = (*limit).min(odoo.calls_max);
+    }
+    limits.into_iter().map(|(address, limit)| (address, Arc::new(Host::new(limit)))).collect()
+}
+
+fn address(odoo: &config::Odoo) -> String {
+    odoo.url.trim_end_matches('/').to_ascii_lowercase()
+}
+
+fn account_shell(
+    name: &AccountName,
+    account: &Account,
+    hosts: &BTreeMap<String, Arc<Host>>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<AccountShell> {
     let odoo = match &account.odoo {
         None => None,
         Some(odoo) => {
@@ -66,17 +92,16 @@ fn account_shell(name: &AccountName, account: &Account) -> anyhow::Result<Accoun
                 .with_context(|| format!("accounts.{name}.odoo.key"))?
                 .with_context(|| format!("accounts.{name}.odoo has neither key nor key_file"))?;
             let endpoint = Endpoint::new(odoo, &odoo.login, key);
-            let client = OdooClient::new(endpoint, odoo.company_id)?
-                .of_environment(account.environment);
-            Some(Arc::new(client) as Arc<dyn Odoo>)
+            let client =
+                OdooClient::new(endpoint, odoo.company_id)?.of_environment(account.environment);
+            let host = hosts.get(&address(odoo)).context("every address has a host")?;
+            let (client, host) = (Arc::new(client), Arc::clone(host));
+            let guarded = Guarded::new(client, host, Arc::clone(clock), PLACE_WAIT);
+            Some(Arc::new(guarded) as Arc<dyn Odoo>)
         }
     };
-    Ok(AccountShell {
-        settings: Settings::of(account),
-        odoo,
-        ventipay: ventipay(name, account)?,
-        gate: Gate::default(),
-    })
+    let ventipay = ventipay(name, account)?;
+    Ok(AccountShell::new(name.clone(), account.clone(), odoo, ventipay))
 }
 
 fn ventipay(name: &AccountName, account: &Account) -> anyhow::Result<Option<Arc<dyn Ventipay>>> {

@@ -7,6 +7,7 @@
 pub mod actions;
 pub mod classify;
 pub mod client;
+pub mod host;
 pub mod setup;
 pub mod transport;
 
@@ -62,6 +63,12 @@ pub enum OdooError {
     Unknown {
         /// What was seen, without bodies.
         detail: String,
+    },
+    /// No call was made: the host asked to wait, does not answer, or has no place.
+    #[error("Odoo is not called before {until}")]
+    Closed {
+        /// When it may be called again.
+        until: jiff::Timestamp,
     },
     /// The account cannot book until somebody sets something right.
     #[error("Odoo is not ready for this account: {0:?}")]

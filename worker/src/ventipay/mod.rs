@@ -21,6 +21,14 @@ pub use client::Client;
 pub trait Ventipay: Send + Sync {
     /// How a checkout stands now. Reads only; safe to repeat.
     async fn checkout(&self, id: &CheckoutId) -> Result<AtVentipay, VentipayError>;
+
+    /// Whether it answers at all, and accepts the key: asks for a checkout that cannot exist.
+    async fn ping(&self) -> Result<(), VentipayError> {
+        match CheckoutId::parse("chk_ping") {
+            Ok(none) => self.checkout(&none).await.map(drop),
+            Err(_) => Ok(()),
+        }
+    }
 }
 
 /// Why there is no answer. Never a verdict on the payment.

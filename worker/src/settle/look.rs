@@ -1,0 +1,79 @@
+//! Looking at Ventipay and Odoo, one call each, writing nothing: what [`super::settle`] decides
+//! by, and what a plan for people shows.
+//!
+//! Not here: deciding ([`crate::domain::decide`]) and doing ([`super::perform`]).
+
+use crate::account::{AccountShell, Current};
+use crate::domain::decide::Seen;
+use crate::domain::event::Event;
+use crate::domain::observe::{AtVentipay, Lookup};
+use crate::domain::reason::{NotReady, PendingReason};
+use crate::domain::event::System;
+use crate::shell::Shell;
+use crate::store::StoreError;
+use crate::weather::{self, Trouble};
+
+/// Ventipay first (it is cheap, and may make Odoo needless), then Odoo. The database that
+/// answers must be the one the account books into; the first one seen becomes it.
+pub async fn look(
+    shell: &Shell,
+    account: &AccountShell,
+    current: &Current,
+    lookup: &Lookup,
+) -> Result<Result<Seen, Trouble>, StoreError> {
+    let ventipay = match &account.ventipay {
+        None => AtVentipay::NotAsked,
+        Some(ventipay) => match ventipay.checkout(&lookup.checkout).await {
+            Ok(answer) => {
+                account.failures.answered(System::Ventipay);
+                answer
+            }
+            Err(error) => {
+                tracing::warn!(checkout = %lookup.checkout, %error, "Ventipay did not answer");
+                return Ok(Err(Trouble::of_ventipay(&error, shell.clock.now())));
+            }
+        },
+    };
+    let Some(odoo) = &account.odoo else {
+        return Ok(Err(Trouble::of(PendingReason::NotReady { why: NotReady::NoOdoo })));
+    };
+    let mut views = match odoo.observe(std::slice::from_ref(lookup)).await {
+        Ok(views) => views,
+        Err(error) => {
+            tracing::warn!(checkout = %lookup.checkout, %error, "Odoo did not answer");
+            return Ok(Err(Trouble::of_odoo(&error, shell.clock.now())));
+        }
+    };
+    account.failures.answered(System::Odoo);
+    if let Some(trouble) =
+        check_database(shell, account, current, odoo.database().as_deref()).await?
+    {
+        return Ok(Err(trouble));
+    }
+    Ok(match (views.pop(), views.is_empty()) {
+        (Some(odoo), true) => Ok(Seen { odoo, ventipay }),
+        _ => Err(Trouble::of(PendingReason::OdooUnavailable)),
+    })
+}
+
+async fn check_database(
+    shell: &Shell,
+    account: &AccountShell,
+    current: &Current,
+    answering: Option<&str>,
+) -> Result<Option<Trouble>, StoreError> {
+    let Some(answering) = answering else { return Ok(None) };
+    let why = if current.state.database.is_some() {
+        weather::other_database(&current.state, Some(answering))
+    } else {
+        let seen = Event::DatabaseSeen { database: answering.to_owned() };
+        let now = shell.clock.now();
+        let known = account
+            .record(shell.store.as_ref(), now, &[seen], |state| state.database.is_some())
+            .await;
+        known?;
+        let current = account.current(shell.store.as_ref(), now).await?;
+        weather::other_database(&current.state, Some(answering))
+    };
+    Ok(why.map(|why| Trouble::of(PendingReason::NotReady { why })))
+}

@@ -1,0 +1,56 @@
+//! Carrying a command out in Odoo, once, whatever is cut off.
+//!
+//! Not here: what is to be done ([`crate::domain::decide`]).
+
+use super::{Calls, Judged};
+use crate::crash;
+use crate::domain::decide;
+use crate::domain::event::{Matched, System};
+use crate::domain::observe::Command;
+use crate::domain::reason::{NotReady, PendingReason};
+use crate::odoo::OdooError;
+use crate::weather::Trouble;
+
+/// Most times one command is asked for again within one claim, after an unknown outcome or a
+/// race. The same call again finds its name.
+const TRIES: usize = 3;
+
+impl Calls<'_> {
+    /// Performs under a name that can be taken once: after an unknown outcome or a race, the
+    /// same call again tells what became of it.
+    pub(super) async fn perform(&self, command: &Command, matched: Option<Matched>) -> Judged {
+        crash::point("settle.decided");
+        let Some(odoo) = &self.account.odoo else {
+            return Err(Trouble::of(PendingReason::NotReady { why: NotReady::NoOdoo }));
+        };
+        let mut last = Trouble { system: System::Odoo, reason: None, not_before: None };
+        for _ in 0..TRIES {
+            let now = self.clock().now();
+            if now >= self.by {
+                break;
+            }
+            let outcome = match odoo.perform(std::slice::from_ref(command)).await {
+                Ok(mut outcomes) => {
+                    self.account.failures.answered(System::Odoo);
+                    outcomes.pop()
+                }
+                Err(OdooError::Unknown { detail }) => {
+                    tracing::warn!(checkout = %command.checkout(), detail, "outcome unknown, asking again");
+                    last = Trouble::of(PendingReason::OdooUnavailable);
+                    None
+                }
+                Err(error) => {
+                    tracing::warn!(checkout = %command.checkout(), %error, "Odoo did not answer");
+                    return Err(Trouble::of_odoo(&error, now));
+                }
+            };
+            crash::point("settle.booked");
+            let concluded = outcome
+                .and_then(|outcome| decide::conclude(command, outcome, matched.clone()));
+            if let Some(verdict) = concluded {
+                return Ok(verdict);
+            }
+        }
+        Err(last)
+    }
+}
