@@ -1,7 +1,7 @@
 //! The event store's contract, held by PostgreSQL and SQLite alike, and what only one of
 //! them promises.
 //!
-//! [`contract`], [`work`], [`gaps`] and [`together`] are the contract: each function takes a
+//! [`contract`], [`work`], [`record`], [`gaps`] and [`together`] are the contract: each function takes a
 //! [`home::Home`], a fresh database of one kind. They run three times: on PostgreSQL as the
 //! owner of the tables, on PostgreSQL as the role the worker should have in production
 //! (`roles.sql`), and on SQLite. [`postgres`] and [`sqlite`] hold the rest, [`laws`] the
@@ -15,6 +15,7 @@ mod given;
 mod home;
 mod laws;
 mod postgres;
+mod record;
 mod sqlite;
 mod together;
 mod work;
@@ -70,6 +71,16 @@ hold! {
     work::waking_makes_what_waits_due,
     work::waking_reaches_a_stream_that_is_claimed,
     work::a_hundred_thousand_waiting_streams_do_not_slow_a_fresh_one,
+    record::facts_of_people_stand_in_order_and_wake_their_streams,
+    record::what_a_person_decides_goes_before_what_waits,
+    record::a_fact_that_wakes_nobody_makes_nothing_due,
+    record::a_decision_during_a_claim_is_seen_by_it_and_after_it,
+    record::a_fact_on_a_condition_is_refused_once_the_stream_has_grown,
+    record::a_thousand_facts_at_once_are_recorded_and_no_more,
+    record::many_who_record_into_the_same_streams_wait_for_each_other,
+    record::streams_are_woken_by_name_at_rest_too,
+    record::one_holder_leads_a_role_until_its_lease_ends,
+    record::one_of_many_takes_the_lead,
     gaps::what_was_never_seen_is_missing,
     gaps::a_database_set_back_in_time_shows_what_it_lost,
     gaps::what_the_broker_no_longer_has_is_not_asked_for_again,

@@ -190,5 +190,5 @@ pub(crate) async fn many_processes_may_start_at_once(home: &Home) {
     for opened in processes.join_all().await {
         opened.unwrap();
     }
-    assert_eq!(home.number("select count(*) from migrations").await, 1);
+    assert_eq!(home.number("select max(version) - count(*) from migrations").await, 0);
 }

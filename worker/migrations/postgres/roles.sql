@@ -32,6 +32,6 @@ grant insert (stream, sequence, account, about, kind, version, data, recorded_at
 -- The broker's positions: append and read.
 grant select, insert on broker_positions, broker_gone to concilia_worker;
 -- Operational state, rebuildable: also change; never delete.
-grant select, insert, update on work, broker_watermarks to concilia_worker;
+grant select, insert, update on work, broker_watermarks, leases to concilia_worker;
 -- To see at start that the tables are those it was built for.
 grant select on migrations to concilia_worker;

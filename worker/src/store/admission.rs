@@ -14,7 +14,7 @@ use concilia_shared::id::StreamId;
 
 use super::chain::{Head, Link};
 use super::row::Moment;
-use super::{Admission, Arrival, StoreError};
+use super::{Admission, Arrival, FACTS_MAX, StoreError};
 use crate::domain::event::Event;
 
 /// What makes a webhook one: account and event id.
@@ -129,10 +129,21 @@ pub(super) fn facts<'a>(
     facts
 }
 
-/// The streams the facts go to, sorted.
-pub(super) fn streams<'a>(facts: &'a [Fact<'_>]) -> Vec<&'a str> {
-    let streams: BTreeSet<&str> = facts.iter().map(|fact| fact.stream.as_str()).collect();
+/// The streams facts go to, each once, sorted.
+pub(super) fn streams<'a>(streams: impl IntoIterator<Item = &'a StreamId>) -> Vec<&'a str> {
+    let streams: BTreeSet<&str> = streams.into_iter().map(StreamId::as_str).collect();
     streams.into_iter().collect()
+}
+
+/// Refuses more facts than one transaction should hold.
+pub(super) fn refuse_too_many<T>(facts: &[T]) -> Result<(), StoreError> {
+    if facts.len() <= FACTS_MAX {
+        return Ok(());
+    }
+    Err(StoreError::Refused(format!(
+        "{} facts at once are too many: record at most {FACTS_MAX} in one call.",
+        facts.len()
+    )))
 }
 
 /// Links facts to the ends of their streams; a stream without an end begins.

@@ -40,6 +40,9 @@ use jiff::Timestamp;
 
 use crate::domain::event::{Event, WebhookReceived};
 
+/// Most facts [`EventStore::record`] takes in one call.
+pub const FACTS_MAX: usize = 1_000;
+
 /// A place in the log for a follower that must not skip a late commit: everything up to it
 /// has been seen. Opaque to callers; starts at the default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -206,8 +209,8 @@ pub trait EventStore: Send + Sync {
 
     /// Appends facts that no claim made (a person's decision, a fact of an account), in one
     /// transaction; with `wake`, makes their streams due `now`, else creates no work. Facts of
-    /// one stream stay in order. A stream that is claimed at this moment becomes due once
-    /// released.
+    /// one stream stay in order. With `wake`, a stream that is claimed at this moment becomes
+    /// due once released. At most [`FACTS_MAX`] facts.
     async fn record(
         &self,
         facts: &[(StreamId, Event)],

@@ -4,9 +4,9 @@
 
 use std::borrow::Cow;
 
-use concilia_shared::id::StreamId;
+use concilia_shared::id::{AccountName, EventId, StreamId};
 use concilia_shared::signature::encode_hex;
-use concilia_shared::webhook;
+use concilia_shared::webhook::{self, Webhook};
 use jiff::Timestamp;
 
 use super::chain::{Digest, Head, Link};
@@ -138,13 +138,23 @@ pub(super) fn head(stream: &str, sequence: i64, hash: &[u8]) -> Result<Head, Sto
     Ok(Head { sequence, hash })
 }
 
-/// A body as it was kept, if it still is what was hashed.
-pub(super) fn body(place: &str, body_hash: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StoreError> {
-    if webhook::body_hash(&bytes) == body_hash {
-        Ok(bytes)
-    } else {
-        Err(StoreError::Corrupt(format!("payloads.bytes of {place}: not the body that was hashed")))
+/// A row of `payloads`: body hash, signature, `received_at`, `late_s`, traceparent, bytes.
+pub(super) type PayloadRow = (String, String, Moment, Option<i64>, Option<String>, Vec<u8>);
+
+/// A webhook as it was kept, if its body still is what was hashed.
+pub(super) fn webhook(
+    account: &AccountName,
+    event: &EventId,
+    row: PayloadRow,
+) -> Result<Webhook, StoreError> {
+    let (body_hash, signature, received_at, late_s, traceparent, body) = row;
+    if webhook::body_hash(&body) != body_hash {
+        let why = format!("payloads.bytes of {account}/{event}: not the body that was hashed");
+        return Err(StoreError::Corrupt(why));
     }
+    let received_at =
+        received_at.timestamp(&format!("payloads.received_at of {account}/{event}"))?;
+    Ok(Webhook { account: account.clone(), signature, received_at, late_s, traceparent, body })
 }
 
 /// A header as a text column takes it. PostgreSQL refuses NUL, which no genuine header holds;

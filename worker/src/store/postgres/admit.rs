@@ -26,7 +26,7 @@ pub(super) async fn admit(
     let conflicts = enter_conflicts(&mut transaction, &judgement.conflicts).await?;
     let facts = admission::facts(arrivals, &firsts, &known, &conflicts);
     if !facts.is_empty() {
-        let streams: Vec<&str> = admission::streams(&facts);
+        let streams: Vec<&str> = admission::streams(facts.iter().map(|fact| &fact.stream));
         work::lock_and_wake(&mut transaction, &streams, now).await?;
         let heads = heads(&mut transaction, &streams).await?;
         let pairs = facts.iter().map(|fact| (&fact.stream, &fact.event));
@@ -124,7 +124,7 @@ async fn enter_conflicts<'a>(
 }
 
 /// The ends of the streams that have begun; their rows in `work` are locked by now.
-async fn heads(
+pub(super) async fn heads(
     connection: &mut PgConnection,
     streams: &[&str],
 ) -> Result<HashMap<String, Head>, StoreError> {

@@ -4,23 +4,26 @@
 //! conflicts, the stream's row in `work`, events, positions; many rows of a table in byte
 //! order of their key. A stream grows only under its row in `work`.
 //!
-//! In reading order: `open` (set-up and refusals), `admit`, `work`, `positions`.
+//! In reading order: `open` (set-up and refusals), `admit`, `work`, `record`, `positions`.
 
 mod admit;
 mod open;
 mod positions;
+mod record;
 mod work;
 
 use async_trait::async_trait;
 use concilia_shared::id::{AccountName, EventId, StreamId};
+use concilia_shared::webhook::Webhook;
 use jiff::Timestamp;
 use sqlx::PgPool;
 
 use super::chain::{self, Break, Link};
 use super::error::bounded;
 use super::lease::Lease;
-use super::row::{self, EventRow, Placed};
+use super::row::{self, EventRow, PayloadRow, Placed};
 use super::{Admission, Arrival, Claim, Cursor, EventStore, Recorded, Step, StoreError, gaps};
+use crate::domain::event::Event;
 
 /// Tries of a batch that meets another worker on one stream; the locks leave no way to.
 const ADMIT_TRIES: usize = 5;
@@ -32,13 +35,14 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    async fn rows(&self, stream: &StreamId) -> Result<Vec<EventRow>, StoreError> {
+    async fn rows(&self, stream: &StreamId, after: i64) -> Result<Vec<EventRow>, StoreError> {
         let rows = sqlx::query_as(
             "select position, txid::text::bigint, stream, sequence, account, about, kind, version,
                     data, recorded_at, previous, hash
-             from events where stream = $1 order by sequence",
+             from events where stream = $1 and sequence > $2 order by sequence",
         )
         .bind(stream.as_str())
+        .bind(after)
         .fetch_all(&self.pool)
         .await?;
         Ok(rows)
@@ -63,20 +67,21 @@ impl PostgresStore {
         Ok(rows)
     }
 
-    async fn bytes(
+    async fn webhook(
         &self,
         account: &AccountName,
         event: &EventId,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        let kept: Option<(String, Vec<u8>)> = sqlx::query_as(
-            "select body_hash, bytes from webhooks join payloads using (account, event_id, body_hash)
+    ) -> Result<Option<Webhook>, StoreError> {
+        let kept: Option<PayloadRow> = sqlx::query_as(
+            "select body_hash, signature, received_at, late_s, traceparent, bytes
+             from webhooks join payloads using (account, event_id, body_hash)
              where account = $1 and event_id = $2",
         )
         .bind(account.as_str())
         .bind(event.as_str())
         .fetch_optional(&self.pool)
         .await?;
-        kept.map(|(hash, bytes)| row::body(&format!("{account}/{event}"), &hash, bytes)).transpose()
+        kept.map(|kept| row::webhook(account, event, kept)).transpose()
     }
 }
 
@@ -101,11 +106,11 @@ impl EventStore for PostgresStore {
     }
 
     async fn stream(&self, stream: &StreamId) -> Result<Vec<Recorded>, StoreError> {
-        row::recorded(bounded(self.rows(stream)).await?)
+        row::recorded(bounded(self.rows(stream, 0)).await?)
     }
 
     async fn verify(&self, stream: &StreamId) -> Result<Result<(), Break>, StoreError> {
-        let rows = bounded(self.rows(stream)).await?;
+        let rows = bounded(self.rows(stream, 0)).await?;
         let links: Vec<Link> = rows.into_iter().map(|row| Placed::from(row).link).collect();
         Ok(chain::verify(stream.as_str(), &links))
     }
@@ -114,8 +119,8 @@ impl EventStore for PostgresStore {
         &self,
         account: &AccountName,
         event: &EventId,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        bounded(self.bytes(account, event)).await
+    ) -> Result<Option<Webhook>, StoreError> {
+        bounded(self.webhook(account, event)).await
     }
 
     async fn since(&self, cursor: Cursor, limit: usize) -> Result<Vec<Recorded>, StoreError> {
@@ -135,6 +140,49 @@ impl EventStore for PostgresStore {
 
     async fn advance(&self, claim: &Claim, step: &Step, now: Timestamp) -> Result<(), StoreError> {
         bounded(work::advance(&self.pool, claim, step, now.into())).await
+    }
+
+    async fn record(
+        &self,
+        facts: &[(StreamId, Event)],
+        wake: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        bounded(record::record(&self.pool, facts, wake, now.into())).await
+    }
+
+    async fn record_after(
+        &self,
+        stream: &StreamId,
+        after_sequence: i64,
+        events: &[Event],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let end = (stream, after_sequence);
+        bounded(record::record_after(&self.pool, end, events, now.into())).await
+    }
+
+    async fn stream_after(
+        &self,
+        stream: &StreamId,
+        after_sequence: i64,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        row::recorded(bounded(self.rows(stream, after_sequence)).await?)
+    }
+
+    async fn wake_streams(&self, streams: &[StreamId], now: Timestamp) -> Result<u64, StoreError> {
+        work::wake_streams(&self.pool, streams, now.into()).await
+    }
+
+    async fn lead(
+        &self,
+        role: &str,
+        holder: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let lease = Lease::new(holder, now, until);
+        bounded(record::lead(&self.pool, role, &lease)).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {

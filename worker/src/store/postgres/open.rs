@@ -12,11 +12,18 @@ use crate::store::StoreError;
 use crate::store::error::{ACQUIRE_TIMEOUT, bounded};
 use crate::store::migrate::{self, Migration};
 
-const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    name: "postgres/0001_log.sql",
-    sql: include_str!("../../../migrations/postgres/0001_log.sql"),
-}];
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        version: 1,
+        name: "postgres/0001_log.sql",
+        sql: include_str!("../../../migrations/postgres/0001_log.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "postgres/0002_leases.sql",
+        sql: include_str!("../../../migrations/postgres/0002_leases.sql"),
+    },
+];
 
 /// Key of the advisory lock under which one process migrates; "concilia" in ASCII.
 const MIGRATION_LOCK: i64 = 0x636f_6e63_696c_6961;

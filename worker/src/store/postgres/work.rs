@@ -1,6 +1,6 @@
 //! The work table: claims as leases, release together with what was found out, waking.
 
-use concilia_shared::id::AccountName;
+use concilia_shared::id::{AccountName, StreamId};
 use jiff::Timestamp;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
@@ -13,6 +13,9 @@ use crate::store::{Claim, Step, StoreError, admission};
 
 /// Rows one statement of a wake changes.
 const WAKE_PAGE: i64 = 5_000;
+
+/// Named streams one statement of a wake looks for.
+const STREAMS_PAGE: usize = 1_000;
 
 /// Makes streams due and locks their rows, in the order given (bytes): from here to the end
 /// of the transaction they grow by its hand only.
@@ -33,6 +36,24 @@ pub(super) async fn lock_and_wake(
     )
     .bind(streams)
     .bind(now)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Locks the rows of streams, in the order given (bytes), and makes nothing due; a stream
+/// without a row gets one at rest.
+pub(super) async fn lock(
+    connection: &mut PgConnection,
+    streams: &[&str],
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into work (stream, account, fresh, generation)
+         select stream, split_part(stream, '/', 1), false, 1
+         from unnest($1::text[]) as new (stream)
+         on conflict (stream) do update set generation = work.generation",
+    )
+    .bind(streams)
     .execute(connection)
     .await?;
     Ok(())
@@ -186,4 +207,35 @@ pub(super) async fn wake(
             _ => return Ok(woken),
         }
     }
+}
+
+/// Page by page, as [`wake`] does.
+pub(super) async fn wake_streams(
+    pool: &PgPool,
+    streams: &[StreamId],
+    now: Moment,
+) -> Result<u64, StoreError> {
+    let mut woken = 0;
+    for page in admission::streams(streams).chunks(STREAMS_PAGE) {
+        woken += bounded(async {
+            let woken = sqlx::query(
+                "with page as (
+                     select stream from work where stream = any ($1::text[])
+                     order by stream
+                     -- In byte order, as admitting locks them.
+                     for update
+                 )
+                 update work
+                 set due_at = least(due_at, $2), generation = generation + 1
+                 from page where work.stream = page.stream",
+            )
+            .bind(page)
+            .bind(now)
+            .execute(pool)
+            .await?;
+            Ok(woken.rows_affected())
+        })
+        .await?;
+    }
+    Ok(woken)
 }

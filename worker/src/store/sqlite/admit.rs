@@ -29,7 +29,7 @@ pub(super) async fn admit(
     let conflicts = enter_conflicts(&mut transaction, &judgement.conflicts).await?;
     let facts = admission::facts(arrivals, &firsts, &known, &conflicts);
     let mut heads = HashMap::new();
-    for stream in admission::streams(&facts) {
+    for stream in admission::streams(facts.iter().map(|fact| &fact.stream)) {
         work::wake_stream(&mut transaction, stream, now).await?;
         heads.insert(stream.to_owned(), head(&mut transaction, stream).await?);
     }

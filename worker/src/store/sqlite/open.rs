@@ -15,11 +15,18 @@ use crate::store::StoreError;
 use crate::store::error::{ACQUIRE_TIMEOUT, bounded};
 use crate::store::migrate::{self, Migration};
 
-const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    name: "sqlite/0001_log.sql",
-    sql: include_str!("../../../migrations/sqlite/0001_log.sql"),
-}];
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        version: 1,
+        name: "sqlite/0001_log.sql",
+        sql: include_str!("../../../migrations/sqlite/0001_log.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "sqlite/0002_leases.sql",
+        sql: include_str!("../../../migrations/sqlite/0002_leases.sql"),
+    },
+];
 
 /// Longest wait for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

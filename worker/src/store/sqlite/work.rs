@@ -1,14 +1,18 @@
 //! The work table: claims as leases, release together with what was found out, waking.
 
-use concilia_shared::id::AccountName;
+use concilia_shared::id::{AccountName, StreamId};
 use jiff::Timestamp;
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnection;
 
 use super::{BEGIN, admit};
+use crate::store::error::bounded;
 use crate::store::lease::{self, Lease};
 use crate::store::row::{self, Moment};
 use crate::store::{Claim, Step, StoreError, admission};
+
+/// Named streams one transaction of a wake changes.
+const STREAMS_PAGE: usize = 1_000;
 
 /// Makes a stream due, because something new is coming.
 pub(super) async fn wake_stream(
@@ -27,6 +31,22 @@ pub(super) async fn wake_stream(
     )
     .bind(stream)
     .bind(now)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Makes sure that a stream has its row, and makes nothing due.
+pub(super) async fn keep_stream(
+    connection: &mut SqliteConnection,
+    stream: &str,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into work (stream, account, fresh, generation)
+         values ($1, substr($1, 1, instr($1, '/') - 1), 0, 1)
+         on conflict (stream) do nothing",
+    )
+    .bind(stream)
     .execute(connection)
     .await?;
     Ok(())
@@ -157,4 +177,36 @@ pub(super) async fn wake(
     .execute(writer)
     .await?;
     Ok(woken.rows_affected())
+}
+
+/// Page by page, so that no transaction takes long.
+pub(super) async fn wake_streams(
+    writer: &SqlitePool,
+    streams: &[StreamId],
+    now: Moment,
+) -> Result<u64, StoreError> {
+    let mut woken = 0;
+    for page in admission::streams(streams).chunks(STREAMS_PAGE) {
+        woken += bounded(wake_page(writer, page, now)).await?;
+    }
+    Ok(woken)
+}
+
+async fn wake_page(writer: &SqlitePool, streams: &[&str], now: Moment) -> Result<u64, StoreError> {
+    let mut transaction = writer.begin_with(BEGIN).await?;
+    let mut woken = 0;
+    for stream in streams {
+        let done = sqlx::query(
+            "update work
+             set due_at = min(coalesce(due_at, $2), $2), generation = generation + 1
+             where stream = $1",
+        )
+        .bind(*stream)
+        .bind(now)
+        .execute(&mut *transaction)
+        .await?;
+        woken += done.rows_affected();
+    }
+    transaction.commit().await?;
+    Ok(woken)
 }
