@@ -11,14 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Admin};
 use crate::shell::Shell;
-use crate::{consume, run, wire};
+use crate::{consume, news, run, weather, wire};
 
 /// What one process does; several processes share the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Role {
     /// Takes webhooks off the broker into the log, and closes gaps.
     Consume,
-    /// Brings due streams to rest.
+    /// Brings due streams to rest, looks after outages, and asks each Odoo what changed.
     Settle,
 }
 
@@ -56,8 +56,13 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
         tasks.spawn(take_in(Arc::clone(&shell), Arc::clone(&config), broker, stop.clone()));
     }
     if roles.contains(&Role::Settle) {
-        let (shell, config, stop) = (Arc::clone(&shell), Arc::clone(&config), stop.clone());
-        tasks.spawn(async move { run::settle_due(shell, &config, &stop).await });
+        let every = Duration::from_secs(config.worker.news_s);
+        let settling = (Arc::clone(&shell), Arc::clone(&config), stop.clone());
+        tasks.spawn(async move { run::settle_due(settling.0, &settling.1, &settling.2).await });
+        let watching = (Arc::clone(&shell), stop.clone());
+        tasks.spawn(async move { weather::watch(&watching.0, &watching.1).await });
+        let asking = (Arc::clone(&shell), stop.clone());
+        tasks.spawn(async move { news::run(&asking.0, every, &asking.1).await });
     }
     while let Some(ended) = tasks.join_next().await {
         // A role that ends before it was told to is a bug: end the process, so that whoever

@@ -57,7 +57,10 @@ fn add(sums: &mut BTreeMap<&'static str, Sums>, state: &State) {
         match &told.status {
             Status::Received | Status::Pending { .. } => of.pending += paid.amount.minor,
             Status::Parked(_) => of.parked += paid.amount.minor,
-            Status::Reconciled | Status::Ignored(_) | Status::Recorded(_) => {}
+            Status::Reconciled
+            | Status::Canceled { .. }
+            | Status::Ignored(_)
+            | Status::Recorded(_) => {}
         }
         if let (Status::Reconciled, Some(booking)) = (&told.status, &state.booking) {
             entry(sums, booking.amount.currency).booked += booking.amount.minor;
@@ -136,6 +139,7 @@ mod tests {
                 invoices: Vec::new(),
             },
             matched: None,
+            mode: None,
         }
     }
 

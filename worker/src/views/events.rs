@@ -76,7 +76,7 @@ impl Streams {
                 stream: stream.to_string(),
                 amount: match &told.webhook.fact {
                     Fact::CheckoutPaid(paid) => Some(paid.amount),
-                    Fact::Other | Fact::Unreadable { .. } => None,
+                    Fact::CheckoutCanceled(_) | Fact::Other | Fact::Unreadable { .. } => None,
                 },
                 mode: "B",
                 received_at: told.webhook.received_at,
