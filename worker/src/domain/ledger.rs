@@ -7,16 +7,18 @@ use concilia_shared::config::Retry;
 use concilia_shared::id::EventId;
 use proptest::prelude::*;
 
-use super::decide::{Decision, Plan, Verdict, conclude, decide, plan, rest};
+use super::decide::{Plan, Verdict, conclude, plan, rest};
 use super::event::Event;
-use super::observe::BookOutcome;
+use super::observe::{Command, Outcome};
 use super::reason::{IgnoreReason, ParkReason, PendingReason, RecordReason};
-use super::state::{State, Status};
+use super::state::{Open, State, Status};
 use crate::retry::Jitter;
 
 mod case;
 
 use case::{Case, NOON, body, booking_of, paid_fact, timestamp, verdict_text, webhook};
+
+const NO_MATCH: PendingReason = PendingReason::NoMatch { looked_for: Vec::new() };
 
 const LEDGER: &str = include_str!("ledger.txt");
 
@@ -43,7 +45,10 @@ fn deciding_again_after_the_outcome_gives_nothing() {
         let waits = matches!(event, Event::Pended { .. });
         case.state.apply(&event);
         let now = timestamp(NOON);
-        let again = case.state.open(now).filter(|open| open.webhook == case.told().webhook);
+        let again = match case.state.work(now) {
+            Some(Open::Attend(told)) if told.webhook == case.told().webhook => Some(told),
+            _ => None,
+        };
         assert!(again.is_none_or(|told| weather(&told.status)), "{line}");
         assert_eq!(matches!(case.told().status, Status::Pending { .. }), waits, "{line}");
     }
@@ -53,34 +58,73 @@ fn deciding_again_after_the_outcome_gives_nothing() {
 fn a_booking_that_was_lost_on_the_way_back_is_found_and_not_repeated() {
     for line in cases() {
         let mut case = Case::read(line);
-        let Some(book) = case.book() else { continue };
-        case.seen.odoo.booked = Some(booking_of(&book));
+        let Some(booking) = case.command().as_ref().and_then(booking_of) else { continue };
+        case.seen.odoo.booked = Some(booking);
         case.seen.odoo.booked_state = Some("done".to_owned());
         assert_eq!(case.decide(), "booked chk_1", "{line}");
     }
 }
 
 #[test]
-fn what_came_of_a_booking_is_judged() {
-    let case = Case::read("order S1 1000 CLP | paid 1000 CLP | book");
-    let paid = case.paid();
-    let Decision::Book(book, matched) = decide(case.told(), &paid, &case.seen, &case.settings)
-    else {
-        panic!("nothing to book")
-    };
-    let concluded = |outcome| conclude(outcome, matched.clone()).map(|v| verdict_text(&v));
-    let booking = booking_of(&book);
+fn what_came_of_a_command_is_judged() {
     let text = |text: &str| Some(text.to_owned());
-    assert_eq!(concluded(BookOutcome::Booked(booking.clone())), text("booked chk_1"));
-    // Looked at again, so that all of what is there is judged and not its amount only.
-    assert_eq!(concluded(BookOutcome::Already(booking)), text("pending changed"));
-    assert_eq!(
-        concluded(BookOutcome::Changed { what: "order_total".to_owned() }),
-        text("pending changed")
-    );
-    let refused = BookOutcome::Refused { why: "amount".to_owned(), detail: String::new() };
-    assert_eq!(concluded(refused), text("parked refused_by_odoo"));
-    assert_eq!(concluded(BookOutcome::Again), None);
+    let judged = |command: &Command, outcome| {
+        conclude(command, outcome, None).map(|verdict| verdict_text(&verdict))
+    };
+    for line in [
+        "order S1 1000 CLP | paid 1000 CLP | book",
+        "setting mode A, portal 1001 1000 CLP draft | paid 1000 CLP | confirm",
+        "setting mode A, portal 1001 1000 CLP draft | canceled | cancel",
+    ] {
+        let command = Case::read(line).command().unwrap();
+        let booking = booking_of(&command);
+        let canceled = Outcome::Canceled { transaction: "1001".to_owned() };
+        match (&command, booking) {
+            (Command::Cancel(_), _) => {
+                assert_eq!(judged(&command, canceled), text("canceled 1001"));
+            }
+            (_, Some(booking)) => {
+                let done = Outcome::Booked(booking.clone());
+                assert_eq!(judged(&command, done), text("booked chk_1"));
+                // Looked at again, so that all of what is there is judged and not its amount only.
+                let already = Outcome::Already(booking);
+                assert_eq!(judged(&command, already), text("pending changed"));
+            }
+            (other, None) => panic!("{other:?}"),
+        }
+        let changed = Outcome::Changed { what: "order_total".to_owned() };
+        assert_eq!(judged(&command, changed), text("pending changed"));
+        let refused = Outcome::Refused { why: "amount".to_owned(), detail: String::new() };
+        assert_eq!(judged(&command, refused), text("parked refused_by_odoo"));
+        assert_eq!(judged(&command, Outcome::Again), None);
+    }
+}
+
+#[test]
+fn a_person_who_changes_nothing_gets_the_same_answer() {
+    for line in cases() {
+        let mut case = Case::read(line);
+        let before = case.decide();
+        let event = case.outcome();
+        let about = case.told().webhook.event_id.clone();
+        case.state.apply(&event);
+        case.state.apply(&Event::RetryRequested { about, by: "ana".to_owned() });
+        if matches!(case.told().status, Status::Received) {
+            assert_eq!(case.decide(), before, "{line}");
+        }
+    }
+}
+
+#[test]
+fn nothing_a_held_stream_holds_is_attended_to() {
+    for line in cases() {
+        let mut case = Case::read(line);
+        let about = case.told().webhook.event_id.clone();
+        case.state.apply(&Event::Held { about });
+        let year = jiff::SignedDuration::from_hours(24 * 365);
+        assert_eq!(case.state.work(timestamp(NOON) + year), None, "{line}");
+        assert_eq!(case.state.next_due(), None, "{line}");
+    }
 }
 
 #[test]
@@ -92,7 +136,7 @@ fn a_pending_event_is_tried_for_as_long_as_the_schedule_says_and_then_parked() {
     let attempts = loop {
         let event = rest(
             case.told(),
-            Verdict::Pending(PendingReason::NoMatch),
+            Verdict::Pending(PendingReason::NoMatch { looked_for: Vec::new() }),
             &schedule,
             now,
             Jitter(u32::MAX),
@@ -123,7 +167,7 @@ fn bad_weather_uses_up_no_try_and_never_gives_up() {
         case.state.apply(&rest(case.told(), verdict, &schedule, now, Jitter(0)));
         let Status::Pending { attempt, .. } = case.told().status else { panic!("not pending") };
         assert_eq!(attempt, 0);
-        assert!(case.state.open(now).is_some(), "a claim is reason enough to look again");
+        assert!(case.state.work(now).is_some(), "a claim is reason enough to look again");
     }
 }
 
@@ -140,17 +184,17 @@ fn an_outage_leaves_the_time_for_looking_untouched() {
     // An outage of a month before the first look.
     let mut case = Case::read("- | paid 1000 CLP | pending");
     assert!(pended(&mut case, PendingReason::OdooUnavailable, start));
-    assert!(pended(&mut case, PendingReason::NoMatch, start + days(31)));
-    assert!(pended(&mut case, PendingReason::NoMatch, start + days(60)));
-    assert!(!pended(&mut case, PendingReason::NoMatch, start + days(62)));
+    assert!(pended(&mut case, NO_MATCH, start + days(31)));
+    assert!(pended(&mut case, NO_MATCH, start + days(60)));
+    assert!(!pended(&mut case, NO_MATCH, start + days(62)));
     // An outage of four weeks in the middle, of two kinds.
     let mut case = Case::read("- | paid 1000 CLP | pending");
-    assert!(pended(&mut case, PendingReason::NoMatch, start));
+    assert!(pended(&mut case, NO_MATCH, start));
     assert!(pended(&mut case, PendingReason::OdooUnavailable, start + days(10)));
     assert!(pended(&mut case, PendingReason::VentipayUnavailable, start + days(24)));
-    assert!(pended(&mut case, PendingReason::NoMatch, start + days(38)));
-    assert!(pended(&mut case, PendingReason::NoMatch, start + days(57)));
-    assert!(!pended(&mut case, PendingReason::NoMatch, start + days(59)));
+    assert!(pended(&mut case, NO_MATCH, start + days(38)));
+    assert!(pended(&mut case, NO_MATCH, start + days(57)));
+    assert!(!pended(&mut case, NO_MATCH, start + days(59)));
 }
 
 #[test]
@@ -204,7 +248,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         5 => Event::Ignored { about, reason: IgnoreReason::OtherEnvironment { live: None } },
         _ => Event::Pended {
             about,
-            reason: PendingReason::NoMatch,
+            reason: NO_MATCH,
             attempt: 1,
             since: timestamp(NOON),
             due_at: timestamp(NOON),

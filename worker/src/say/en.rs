@@ -104,7 +104,7 @@ fn parked(reason: &ParkReason) -> String {
             format!("The signed body does not read ({}). Look at it in Ventipay's dashboard.", self::problem(problem))
         }
         ParkReason::AmountMismatch { paid, expected, document } => {
-            format!("Paid {paid}, but {document} asks for {}. Correct the document or refund the difference.", amount(expected, *paid))
+            format!("Paid {paid}, but {document} asks for {}. Correct the document, refund the difference, or book it all the same with `concilia-worker accept`.", amount(expected, *paid))
         }
         ParkReason::CurrencyMismatch { paid, expected, document } => {
             format!("Paid {paid}, but {document} is in {expected}. Book it by hand or correct the document.")

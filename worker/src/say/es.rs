@@ -104,7 +104,7 @@ fn parked(reason: &ParkReason) -> String {
             format!("El cuerpo firmado no se puede leer ({}). Revíselo en el panel de Ventipay.", self::problem(problem))
         }
         ParkReason::AmountMismatch { paid, expected, document } => {
-            format!("Se pagó {paid}, pero {document} pide {}. Corrija el documento o devuelva la diferencia.", amount(expected, *paid))
+            format!("Se pagó {paid}, pero {document} pide {}. Corrija el documento, devuelva la diferencia, o contabilícelo igual con `concilia-worker accept`.", amount(expected, *paid))
         }
         ParkReason::CurrencyMismatch { paid, expected, document } => {
             format!("Se pagó {paid}, pero {document} está en {expected}. Contabilícelo a mano o corrija el documento.")

@@ -137,6 +137,7 @@ mod tests {
                 date: None,
                 orders: Vec::new(),
                 invoices: Vec::new(),
+                credit: None,
             },
             matched: None,
             mode: None,

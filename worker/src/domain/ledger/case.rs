@@ -3,20 +3,24 @@
 //! Words of `given`, joined by commas: `order NAME TOTAL CURRENCY [draft|sale|cancel] [company N]
 //! [field F] [key other]` · `invoice ID ORDER TOTAL [draft|cancelled|credit] [is STATE]
 //! [residual R] [payments N] [company N] [in CURRENCY]` · `tx REFERENCE STATE [of ORDER]` ·
-//! `booked AMOUNT CURRENCY [state S] [company N]` · `ventipay STATUS [AMOUNT CURRENCY] [refunded]
-//! [disputed] [at T]` · `unknown field F` · `setting …` · `told EVENT AMOUNT CURRENCY [then …]`.
+//! `portal REFERENCE AMOUNT CURRENCY STATE [carries CHECKOUT] [foreign] [company N]`, a
+//! transaction Odoo made, then `its order …` and `its invoice ID TOTAL …` · `chosen ORDER` ·
+//! `accepted REASON` · `booked AMOUNT CURRENCY [state S] [company N]` · `ventipay STATUS [AMOUNT CURRENCY] [refunded]
+//! [disputed] [at T]` · `unknown field F` · `setting …` · `told EVENT AMOUNT CURRENCY [then …]` ·
+//! `told EVENT canceled [then canceled]`.
 //! Amounts of `paid`, `told`, `ventipay` are minor units, as Ventipay sends them; all others are
 //! decimal text, as Odoo answers.
 
-use concilia_shared::config::{CreditPolicy, Environment, QuotationPolicy, Retry};
+use concilia_shared::config::{CreditPolicy, Environment, Mode, QuotationPolicy, Retry};
 use concilia_shared::id::{CheckoutId, EventId};
 use concilia_shared::money::{Currency, Money};
 use jiff::Timestamp;
 
 use crate::domain::decide::{Decision, Plan, Seen, Verdict, decide, plan, rest};
-use crate::domain::event::{Booking, CheckoutPaid, Event, Fact, WebhookReceived};
+use crate::domain::event::{Booking, CheckoutCanceled, CheckoutPaid, Event, Fact, WebhookReceived};
 use crate::domain::observe::{
-    AtVentipay, Book, CheckoutNow, Found, InOdoo, Invoice, Order, Probe, Transaction,
+    AtVentipay, Candidate, CheckoutNow, Command, Found, InOdoo, Invoice, Lookup, Order, Outcome,
+    Probe, Transaction,
 };
 use crate::domain::reason::{IgnoreReason, ParkReason, Problem};
 use crate::domain::settings::Settings;
@@ -31,6 +35,9 @@ pub(super) struct Case {
     pub(super) state: State,
     pub(super) seen: Seen,
     pub(super) erased: bool,
+    /// What a person decided of the event that is told.
+    chosen: Option<String>,
+    accepted: Vec<ParkReason>,
 }
 
 impl Case {
@@ -42,13 +49,15 @@ impl Case {
             state: State::default(),
             seen: Seen { odoo: nothing_in_odoo(), ventipay: AtVentipay::NotAsked },
             erased: false,
+            chosen: None,
+            accepted: Vec::new(),
         };
         // Documents first: transactions and invoices are then hung on them.
         let (first, then): (Vec<&str>, Vec<&str>) = given
             .split(',')
             .map(str::trim)
             .filter(|item| *item != "-")
-            .partition(|item| !item.starts_with("invoice") && !item.starts_with("tx"));
+            .partition(|item| !["invoice", "tx", "its"].iter().any(|word| item.starts_with(word)));
         for item in first.into_iter().chain(then) {
             case.given(&item.split_whitespace().collect::<Vec<_>>());
         }
@@ -71,6 +80,25 @@ impl Case {
             ["tx", reference, state] => {
                 self.seen.odoo.transactions.push(transaction(reference, state));
             }
+            ["portal", reference, amount, currency, state, rest @ ..] => {
+                let mut found = candidate(reference, amount, currency, state, rest);
+                found.id = i64::try_from(self.seen.odoo.candidates.len()).unwrap() + 1;
+                self.seen.odoo.candidates.push(found);
+            }
+            ["its", "order", name, total, currency, rest @ ..] => {
+                let mut order = order(name, total, currency, rest);
+                if let Some(paid) = after(rest, "paid") {
+                    let other = Transaction { amount: paid.to_owned(), ..transaction("T-9", "done") };
+                    order.transactions.push(other);
+                }
+                self.seen.odoo.candidates.last_mut().unwrap().orders.push(order);
+            }
+            ["its", "invoice", id, total, rest @ ..] => {
+                let invoice = invoice(id, total, rest);
+                self.seen.odoo.candidates.last_mut().unwrap().invoices.push(invoice);
+            }
+            ["chosen", order] => self.chosen = Some((*order).to_owned()),
+            ["accepted", reason] => self.accepted.push(acceptable(reason)),
             ["unknown", "field", field] => {
                 self.probe(field).unknown_field = true;
             }
@@ -95,6 +123,14 @@ impl Case {
                     paid_at: after(rest, "at").map(timestamp),
                 });
             }
+            ["told", event, "canceled", rest @ ..] => {
+                self.state.apply(&Event::WebhookReceived(webhook(event, canceled_fact(None))));
+                if after(rest, "then").is_some() {
+                    let about = EventId::parse(*event).unwrap();
+                    let transaction = "1001".to_owned();
+                    self.state.apply(&Event::TransactionCanceled { about, transaction });
+                }
+            }
             ["told", event, amount, currency, rest @ ..] => {
                 self.told_earlier(event, money(amount, currency), rest);
             }
@@ -104,6 +140,13 @@ impl Case {
 
     fn setting(&mut self, words: &[&str]) {
         match words {
+            ["mode", mode] => {
+                self.settings.mode = match *mode {
+                    "A" => Mode::A,
+                    "Hybrid" => Mode::Hybrid,
+                    other => panic!("the ledger does not know the mode: {other}"),
+                };
+            }
             ["wait"] => self.settings.without_invoice = CreditPolicy::Wait,
             ["confirm"] => self.settings.quotations = QuotationPolicy::Confirm,
             ["live"] => self.settings.environment = Environment::Live,
@@ -116,18 +159,7 @@ impl Case {
     }
 
     fn order(&mut self, name: &str, total: &str, currency: &str, rest: &[&str]) {
-        let state =
-            rest.iter().find(|word| ["draft", "sale", "cancel"].contains(word)).unwrap_or(&"sale");
-        let order = Order {
-            id: name[1..].parse().unwrap(),
-            name: name.to_owned(),
-            state: (*state).to_owned(),
-            company_id: number(after(rest, "company"), 1),
-            currency: currency.to_owned(),
-            total: total.to_owned(),
-            transactions: Vec::new(),
-            invoices: Vec::new(),
-        };
+        let order = order(name, total, currency, rest);
         if after(rest, "key").is_none() {
             self.probe(after(rest, "field").unwrap_or("client_order_ref")).orders.push(order);
         }
@@ -140,7 +172,8 @@ impl Case {
         let outcome = match after(rest, "then") {
             None => return,
             Some("booked") => {
-                Event::Booked { about, booking: booking("chk_1", amount), matched: None }
+                let booking = booking("chk_1", amount);
+                Event::Booked { about, booking, matched: None, mode: None }
             }
             Some("parked") => Event::Parked { about, reason: ParkReason::Refunded },
             Some("late") => {
@@ -159,6 +192,11 @@ impl Case {
         let mut told = match words {
             ["other"] => webhook("evt_1", Fact::Other),
             ["unreadable"] => webhook("evt_1", Fact::Unreadable { problem: Problem::NotJson }),
+            ["canceled", rest @ ..] => {
+                let mut told = webhook("evt_1", canceled_fact(after(rest, "status")));
+                told.live = Some(rest.contains(&"live"));
+                told
+            }
             ["paid", amount, currency, rest @ ..] => {
                 let minor = money(amount, currency).minor;
                 let mut told = webhook("evt_1", paid_fact(minor, currency));
@@ -178,7 +216,17 @@ impl Case {
             _ => panic!("the ledger does not know: {words:?}"),
         };
         told.received_at = timestamp(NOON);
+        let about = told.event_id.clone();
         self.state.apply(&Event::WebhookReceived(told));
+        let (by, why) = ("ana".to_owned(), "she knows".to_owned());
+        if let Some(order) = self.chosen.clone() {
+            let (about, by, why) = (about.clone(), by.clone(), why.clone());
+            self.state.apply(&Event::MatchChosen { about, order, by, why });
+        }
+        for accepted in self.accepted.clone() {
+            let (about, by, why) = (about.clone(), by.clone(), why.clone());
+            self.state.apply(&Event::DifferenceAccepted { about, accepted, by, why });
+        }
     }
 
     pub(super) fn told(&self) -> &Told {
@@ -192,40 +240,54 @@ impl Case {
         }
     }
 
-    fn verdict(&self) -> Result<Book, Verdict> {
+    /// What was looked up, and so what of Odoo is seen.
+    fn look(&self, lookup: &Lookup) -> Seen {
+        let mut seen = self.seen.clone();
+        let all = seen.odoo.probes.iter().flat_map(|found| found.orders.iter().cloned());
+        let named: Vec<Order> =
+            all.filter(|order| Some(&order.name) == self.chosen.as_ref()).collect();
+        let found = |probe: &Probe| {
+            let same = seen.odoo.probes.iter().find(|found| found.probe == *probe);
+            same.cloned().unwrap_or_else(|| Found {
+                probe: probe.clone(),
+                unknown_field: false,
+                orders: named.clone(),
+            })
+        };
+        // A body without a key finds nothing; neither does mode A among orders.
+        let probes = if seen.odoo.probes.is_empty() { &[][..] } else { &lookup.probes[..] };
+        seen.odoo.probes = probes.iter().map(found).collect();
+        seen.odoo.candidates.retain(|candidate| {
+            let named = |value: &String| candidate.transaction.reference == *value;
+            candidate.found_by == "checkout"
+                || lookup.references.iter().any(|reference| named(&reference.value))
+        });
+        seen
+    }
+
+    fn verdict(&self) -> Result<Command, Verdict> {
         let body = body();
         let body = (!self.erased).then_some(body.as_slice());
         match plan(self.told(), &self.state, &self.settings, body) {
             Plan::Rest(verdict) => Err(verdict),
             Plan::LookUp(lookup) => {
-                assert_eq!(lookup.probes.len(), self.settings.fields.len());
-                match decide(self.told(), &self.paid(), &self.seen, &self.settings) {
+                let seen = self.look(&lookup);
+                match decide(self.told(), &self.state, &lookup, &seen, &self.settings) {
                     Decision::Rest(verdict) => Err(verdict),
-                    Decision::Book(book, _) => Ok(*book),
+                    Decision::Do(command, _) => Ok(command),
                 }
             }
         }
     }
 
-    pub(super) fn book(&self) -> Option<Book> {
+    pub(super) fn command(&self) -> Option<Command> {
         self.verdict().ok()
     }
 
     pub(super) fn decide(&self) -> String {
         match self.verdict() {
             Err(verdict) => verdict_text(&verdict),
-            Ok(book) => {
-                let invoices: Vec<String> =
-                    book.invoices.iter().map(|(id, _)| id.to_string()).collect();
-                let invoices =
-                    if invoices.is_empty() { "-".to_owned() } else { invoices.join(" ") };
-                let confirm = if book.confirm { " confirm" } else { "" };
-                let (order, amount) = (&book.order.name, book.amount.to_decimal());
-                format!(
-                    "book {order} {amount} {} on {} invoices {invoices}{confirm}",
-                    book.currency, book.date
-                )
-            }
+            Ok(command) => command_text(&command),
         }
     }
 
@@ -237,7 +299,10 @@ impl Case {
     pub(super) fn outcome_at(&self, now: Timestamp) -> Event {
         let verdict = match self.verdict() {
             Err(verdict) => verdict,
-            Ok(book) => Verdict::Booked(Box::new(booking_of(&book)), None),
+            Ok(command) => {
+                let done = done(&command);
+                crate::domain::decide::conclude(&command, done, None).unwrap()
+            }
         };
         rest(self.told(), verdict, &Retry::default(), now, Jitter(0))
     }
@@ -254,6 +319,9 @@ impl Case {
 pub(super) fn settings() -> Settings {
     Settings {
         environment: Environment::Test,
+        mode: Mode::B,
+        reference_keys: vec!["external_id".to_owned()],
+        domain: None,
         match_keys: vec!["external_id".to_owned()],
         fields: ["name", "client_order_ref", "origin"].map(str::to_owned).to_vec(),
         book_from: None,
@@ -275,6 +343,7 @@ pub(super) fn nothing_in_odoo() -> InOdoo {
         booked_company_id: None,
         booked_state: None,
         transactions: Vec::new(),
+        candidates: Vec::new(),
         probes: settings().fields.into_iter().map(found).collect(),
     }
 }
@@ -304,6 +373,69 @@ pub(super) fn paid_fact(minor: i64, currency: &str) -> Fact {
         refunded: false,
         disputed: false,
     })
+}
+
+fn canceled_fact(status: Option<&str>) -> Fact {
+    Fact::CheckoutCanceled(CheckoutCanceled {
+        checkout: CheckoutId::parse("chk_1").unwrap(),
+        canceled_at: None,
+        status: status.map(str::to_owned),
+    })
+}
+
+fn order(name: &str, total: &str, currency: &str, rest: &[&str]) -> Order {
+    let state =
+        rest.iter().find(|word| ["draft", "sale", "cancel"].contains(word)).unwrap_or(&"sale");
+    Order {
+        id: name[1..].parse().unwrap(),
+        name: name.to_owned(),
+        state: (*state).to_owned(),
+        company_id: number(after(rest, "company"), 1),
+        currency: currency.to_owned(),
+        total: total.to_owned(),
+        transactions: Vec::new(),
+        invoices: Vec::new(),
+    }
+}
+
+fn candidate(
+    reference: &str,
+    amount: &str,
+    currency: &str,
+    state: &str,
+    rest: &[&str],
+) -> Candidate {
+    let carries = after(rest, "carries");
+    let by = if carries == Some("chk_1") { "checkout" } else { "external_id" };
+    Candidate {
+        id: 1,
+        found_by: by.to_owned(),
+        transaction: Transaction {
+            reference: reference.to_owned(),
+            provider_reference: carries.map(str::to_owned),
+            ours: !rest.contains(&"foreign"),
+            state: state.to_owned(),
+            amount: amount.to_owned(),
+            currency: currency.to_owned(),
+            company_id: number(after(rest, "company"), 1),
+        },
+        orders: Vec::new(),
+        invoices: Vec::new(),
+    }
+}
+
+fn acceptable(reason: &str) -> ParkReason {
+    let paid = money("1000", "CLP");
+    let document = "S1".to_owned();
+    match reason {
+        "amount_mismatch" => {
+            ParkReason::AmountMismatch { paid, expected: "900".to_owned(), document }
+        }
+        "already_paid" => ParkReason::AlreadyPaid { document, by: "T-1".to_owned() },
+        "disputed" => ParkReason::Disputed,
+        "late" => ParkReason::LateAndUnverifiable { late_s: 400 },
+        other => panic!("the ledger does not know what was accepted: {other}"),
+    }
 }
 
 pub(super) fn invoice(id: &str, total: &str, rest: &[&str]) -> Invoice {
@@ -348,11 +480,53 @@ pub(super) fn booking(transaction: &str, amount: Money) -> Booking {
         date: Some("2026-01-05".parse().unwrap()),
         orders: vec!["S1".to_owned()],
         invoices: Vec::new(),
+        credit: None,
     }
 }
 
-pub(super) fn booking_of(book: &Book) -> Booking {
-    Booking { date: Some(book.date), ..booking(book.checkout.as_str(), book.amount) }
+/// What stands in Odoo once a command that enters money was carried out.
+pub(super) fn booking_of(command: &Command) -> Option<Booking> {
+    let (amount, date) = match command {
+        Command::Book(book) => (book.amount, book.date),
+        Command::Confirm(confirm) => (confirm.amount, confirm.date),
+        Command::Cancel(_) | Command::Complete { .. } => return None,
+    };
+    Some(Booking { date: Some(date), ..booking(command.checkout().as_str(), amount) })
+}
+
+/// What a command comes to when nothing is in its way.
+pub(super) fn done(command: &Command) -> Outcome {
+    match (booking_of(command), command) {
+        (Some(booking), _) => Outcome::Booked(booking),
+        (None, Command::Cancel(cancel)) => {
+            Outcome::Canceled { transaction: cancel.reference.clone() }
+        }
+        (None, _) => Outcome::Again,
+    }
+}
+
+fn command_text(command: &Command) -> String {
+    match command {
+        Command::Book(book) => {
+            let ids: Vec<String> = book.invoices.iter().map(|(id, _)| id.to_string()).collect();
+            let invoices = if ids.is_empty() { "-".to_owned() } else { ids.join(" ") };
+            let confirm = if book.confirm { " confirm" } else { "" };
+            let accepted = if book.accepted { " accepted" } else { "" };
+            let (order, amount) = (&book.order.name, book.amount.to_decimal());
+            format!(
+                "book {order} {amount} {} on {} invoices {invoices}{confirm}{accepted}",
+                book.currency, book.date
+            )
+        }
+        Command::Confirm(confirm) => {
+            let accepted = if confirm.accepted { " accepted" } else { "" };
+            let (reference, amount) =
+                (&confirm.candidate.transaction.reference, confirm.amount.to_decimal());
+            format!("confirm {reference} {amount} {} on {}{accepted}", confirm.currency, confirm.date)
+        }
+        Command::Cancel(cancel) => format!("cancel {} {}", cancel.reference, cancel.state),
+        Command::Complete { checkout } => format!("complete {checkout}"),
+    }
 }
 
 pub(super) fn verdict_text(verdict: &Verdict) -> String {
@@ -368,7 +542,9 @@ pub(super) fn verdict_text(verdict: &Verdict) -> String {
             format!("pending {}", tag(serde_json::to_value(reason).unwrap()))
         }
         Verdict::Parked(reason) => format!("parked {}", tag(serde_json::to_value(reason).unwrap())),
-        Verdict::Booked(booking, _) => format!("booked {}", booking.transaction),
+        Verdict::Booked(booking, ..) => format!("booked {}", booking.transaction),
+        Verdict::Canceled { transaction } => format!("canceled {transaction}"),
+        Verdict::Completed(booking) => format!("completed {}", booking.transaction),
     }
 }
 
