@@ -66,8 +66,8 @@ fn account_shell(name: &AccountName, account: &Account) -> anyhow::Result<Accoun
                 .with_context(|| format!("accounts.{name}.odoo.key"))?
                 .with_context(|| format!("accounts.{name}.odoo has neither key nor key_file"))?;
             let endpoint = Endpoint::new(odoo, &odoo.login, key);
-            let client = OdooClient::new(endpoint, odoo.company_id)?
-                .of_environment(account.environment);
+            let client =
+                OdooClient::new(endpoint, odoo.company_id)?.of_environment(account.environment);
             Some(Arc::new(client) as Arc<dyn Odoo>)
         }
     };
