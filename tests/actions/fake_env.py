@@ -17,6 +17,7 @@ FIELDS = {
     "ir.actions.server": {"name": "char", "code": "text"},
     "res.company": {"name": "char"},
     "res.partner": {"name": "char"},
+    "account.account": {"account_type": "selection"},
     "res.currency": {"name": "char", "decimal_places": "integer", "active": "boolean"},
     "payment.method": {"name": "char"},
     "payment.provider": {"state": "selection", "company_id": "many2one res.company",
@@ -26,26 +27,40 @@ FIELDS = {
     "sale.order": {"name": "char", "state": "selection", "company_id": "many2one res.company", "amount_total": "monetary",
                    "currency_id": "many2one res.currency", "partner_invoice_id": "many2one res.partner",
                    "client_order_ref": "char", "origin": "char", "invoice_ids": "many2many account.move",
-                   "transaction_ids": "many2many payment.transaction"},
+                   "transaction_ids": "many2many payment.transaction", "write_date": "datetime",
+                   "order_line": "one2many sale.order.line"},
+    "sale.order.line": {"order_id": "many2one sale.order", "invoice_lines": "many2many account.move.line"},
     "account.move": {"name": "char", "move_type": "selection", "state": "selection", "payment_state": "selection",
                      "company_id": "many2one res.company", "currency_id": "many2one res.currency",
                      "amount_total": "monetary", "amount_residual": "monetary",
+                     "invoice_date": "date", "write_date": "datetime", "line_ids": "one2many account.move.line",
+                     "commercial_partner_id": "many2one res.partner",
                      "matched_payment_ids": "18 many2many account.payment"},
+    "account.move.line": {"move_id": "many2one account.move", "account_id": "many2one account.account",
+                          "partner_id": "many2one res.partner", "parent_state": "selection", "reconciled": "boolean",
+                          "amount_residual_currency": "monetary", "sale_line_ids": "many2many sale.order.line"},
     "account.payment": {"name": "char", "state": "selection", "date": "date", "amount": "monetary",
                         "currency_id": "many2one res.currency", "company_id": "many2one res.company",
-                        "payment_type": "selection", "move_id": "many2one account.move", "memo": "18 char"},
+                        "payment_type": "selection", "move_id": "many2one account.move", "memo": "18 char",
+                        "is_reconciled": "boolean"},
     "payment.transaction": {"reference": "char", "provider_reference": "char", "state": "selection", "amount": "monetary",
                             "currency_id": "many2one res.currency", "company_id": "many2one res.company",
                             "provider_id": "many2one payment.provider", "payment_method_id": "many2one payment.method",
                             "operation": "selection", "partner_id": "many2one res.partner",
                             "last_state_change": "datetime", "payment_id": "many2one account.payment",
-                            "invoice_ids": "many2many account.move", "sale_order_ids": "many2many sale.order"},
+                            "invoice_ids": "many2many account.move", "sale_order_ids": "many2many sale.order",
+                            "is_post_processed": "boolean", "state_message": "text", "write_date": "datetime"},
 }
 UNIQUE = {"payment.transaction": ("reference",), "ir.model.data": ("module", "name")}
 CONSTRAINTS = {"payment.transaction": "payment_transaction_reference_uniq",
                "ir.model.data": "ir_model_data_module_name_uniq_index"}
 EMPTY = {"integer": 0, "monetary": 0.0}
-TOUCH_ORDER = "UPDATE sale_order SET write_date = write_date WHERE id = %s"
+TOUCH = {"UPDATE sale_order SET write_date = write_date WHERE id = %s": "orders",
+         "UPDATE payment_transaction SET write_date = write_date WHERE id = %s": "transactions"}
+# What `tx.write` may be given, by what it is for.
+WRITES = {"link": {"sale_order_ids"},
+          "done": {"state", "provider_reference", "last_state_change", "is_post_processed", "state_message"}}
+RECEIVABLE, OTHER_RECEIVABLE, INCOME, OUTSTANDING = 1, 2, 3, 4  # ids of accounts
 HASH_ACTIONS = ("SELECT d.name, encode(sha256(convert_to(btrim(s.code, %s), 'UTF8')), 'hex')"
                 " FROM ir_model_data d JOIN ir_act_server s ON s.id = d.res_id"
                 " WHERE d.module = 'concilia' AND d.model = 'ir.actions.server'"
@@ -85,15 +100,15 @@ class Field:
 class Database:
     """The tables, what others have committed unseen, and the faults to inject."""
 
-    def __init__(self, series, today):
-        self.series, self.today = series, today
+    def __init__(self, series, today, now):
+        self.series, self.today, self.now = series, today, now
         self.tables = {model: {} for model in FIELDS}
         self.fields = {model: {name: Field(re.sub(r"^\d+ ", "", kind)) for name, kind in fields.items()
                                if not kind[0].isdigit() or int(kind.split()[0]) <= series}
                        for model, fields in FIELDS.items()}
         self.mails = 0
         self.unseen = {"payment.transaction": [], "ir.model.data": []}
-        self.touched, self.faults = [], []
+        self.touched, self.faults = {"orders": [], "transactions": []}, []
 
     def insert(self, model, values):
         """A new row; its id unless `values` brings one."""
@@ -128,7 +143,7 @@ class Savepoint:
 
 
 class Cursor:
-    """The two statements the actions send, and savepoints."""
+    """The statements the actions send, savepoints, and the clock of the transaction."""
 
     def __init__(self, database):
         self.database, self.rows, self.savepoints = database, [], []
@@ -140,10 +155,13 @@ class Cursor:
     def fetchall(self):
         return self.rows
 
+    def now(self):
+        return datetime.datetime.fromisoformat(self.database.now)
+
     def execute(self, statement, parameters):
         words = " ".join(statement.split())
-        if words == TOUCH_ORDER:
-            if parameters[0] in self.database.touched:
+        if words in TOUCH:
+            if parameters[0] in self.database.touched[TOUCH[words]]:
                 raise DatabaseError("could not serialize access due to concurrent update", "40001")
         elif words == HASH_ACTIONS and parameters == (" \n\r\t",):
             tables = self.database.tables
@@ -193,6 +211,15 @@ class Records:
         assert self._name == other._name
         return self._with(dict.fromkeys(self.ids + other.ids))
 
+    def __and__(self, other):
+        return self._with([each for each in self.ids if each in other.ids])
+
+    def __sub__(self, other):
+        return self._with([each for each in self.ids if each not in other.ids])
+
+    def __hash__(self):
+        return hash((self._name, tuple(self.ids)))
+
     def __eq__(self, other):
         return isinstance(other, Records) and (self._name, set(self.ids)) == (other._name, set(other.ids))
 
@@ -203,7 +230,7 @@ class Records:
         return self._with([each.id for each in self if keep(each)])
 
     def sorted(self, key):
-        return self._with([each.id for each in sorted(self, key=lambda each: getattr(each, key))])
+        return self._with([each.id for each in sorted(self, key=key if callable(key) else lambda each: getattr(each, key))])
 
     def mapped(self, name):
         return [getattr(each, name) for each in self]
@@ -248,7 +275,7 @@ class Records:
             return Records(self.env, field.comodel, dict.fromkeys(related), self._su, self._context)
         if len(self.ids) > 1:
             raise ValueError(f"Expected singleton: {self._name}{tuple(self.ids)}")
-        value = table[self.ids[0]].get(name) if self.ids else None
+        value = computed(self._database, self._name, table[self.ids[0]], name) if self.ids else None
         return EMPTY.get(field.type, False) if value in (None, "") else value
 
     def _related(self, row, name):
@@ -259,14 +286,24 @@ class Records:
             return [tx["id"] for tx in tables["payment.transaction"].values() if row["id"] in tx["sale_order_ids"]]
         if (self._name, name) == ("account.move", "matched_payment_ids"):
             return [pay["id"] for pay in tables["account.payment"].values() if row["id"] in pay["invoices"] + pay["matched"]]
+        if (self._name, name) in LINKS:
+            comodel, column = LINKS[(self._name, name)]
+            return [each["id"] for each in tables[comodel].values() if each.get(column) == row["id"]]
+        if (self._name, name) == ("account.move.line", "sale_line_ids"):
+            order = tables["account.move"][row["move_id"]].get("order") if row["account_id"] == INCOME else None
+            return [each["id"] for each in tables["sale.order.line"].values() if order and each["order_id"] == order]
+        if (self._name, name) == ("sale.order.line", "invoice_lines"):
+            moves = [each["id"] for each in tables["account.move"].values() if each.get("order") == row["order_id"]]
+            return [each["id"] for each in tables["account.move.line"].values()
+                    if each["move_id"] in moves and each["account_id"] == INCOME]
         value = row.get(name)
         return value if isinstance(value, list) else [value] if value else []
 
     # -- rows --
     def search(self, domain, limit=None, order="id"):
-        assert order == "id"
-        found = [row["id"] for row in self._table.values() if self._holds(row, domain)]
-        return self._with(sorted(found)[:limit])
+        found = [row for row in self._table.values() if self._holds(row, domain)]
+        keys = {"id": lambda row: row["id"], "write_date, id": lambda row: (row["write_date"], row["id"])}
+        return self._with([row["id"] for row in sorted(found, key=keys[order])][:limit])
 
     def search_count(self, domain):
         return len(self.search(domain))
@@ -284,12 +321,17 @@ class Records:
         return all(stack)
 
     def _term(self, row, name, operator, value):
+        if "." in name or operator == "any":
+            first, _dot, rest = name.partition(".")
+            related = getattr(self._with([row["id"]]), first)
+            return any(related._holds(related._table[each], [(rest, operator, value)] if rest else value)
+                       for each in related.ids)
         if name != "id" and name not in self._fields:
             raise ValueError(f"Invalid field {self._name}.{name}")
-        held = row.get(name)
+        held = computed(self._database, self._name, row, name)
         held = False if held in (None, "") else held
         return {"=": lambda: held == value, "!=": lambda: held != value, "in": lambda: held in value,
-                "not in": lambda: held not in value,
+                "not in": lambda: held not in value, ">": lambda: held > value, ">=": lambda: str(held) >= value,
                 "ilike": lambda: value.lower() in str(held or "").lower()}[operator]()
 
     def create(self, values):
@@ -311,8 +353,9 @@ class Records:
         return self._with([self._database.insert(self._name, row)])
 
     def write(self, values):
-        assert set(values) == {"sale_order_ids"} and self._name == "payment.transaction"
-        self._database.fault("link", self.reference)
+        step = next(step for step, names in WRITES.items() if names == set(values))
+        assert self._name == "payment.transaction"
+        self._database.fault(step, self.reference)
         self._table[self.id].update({name: self._stored(name, value) for name, value in values.items()})
 
     def _stored(self, name, value):
@@ -320,10 +363,41 @@ class Records:
 
 
 # -- what Odoo does by itself --
+LONG_AGO = "2026-11-01 12:00:00"
+LINKS = {("account.move", "line_ids"): ("account.move.line", "move_id"),
+         ("sale.order", "order_line"): ("sale.order.line", "order_id")}
+
+
+def computed(database, model, row, name):
+    """The value of a field, also of those that follow from others."""
+    tables = database.tables
+    if (model, name) == ("account.payment", "is_reconciled"):
+        return not row["left"]
+    if model == "account.move.line":
+        move = tables["account.move"][row["move_id"]]
+        if name == "parent_state":
+            return move["state"]
+        payment = next((pay for pay in tables["account.payment"].values() if pay["move_id"] == move["id"]), None)
+        receivable = row["account_id"] in (RECEIVABLE, OTHER_RECEIVABLE)
+        left = 1.0 if not receivable else -payment["left"] if payment else move["amount_residual"]
+        if name == "reconciled":
+            return not left
+        if name == "amount_residual_currency":
+            return left
+    return row.get(name)
+
+
+def enter_lines(database, move, accounts, partner):
+    for account in accounts:
+        database.insert("account.move.line", {"move_id": move, "account_id": account, "partner_id": partner})
+
+
 def complete_transaction(database, row):
     provider = database.tables["payment.provider"][row["provider_id"]]
     decimals = database.tables["res.currency"][row["currency_id"]]["decimal_places"]
-    row.setdefault("sale_order_ids", [])
+    for name, value in (("sale_order_ids", []), ("is_post_processed", False), ("state_message", False), ("partner_id", 1),
+                        ("write_date", LONG_AGO)):
+        row.setdefault(name, value)
     row.update(company_id=provider["company_id"], amount=round(row["amount"], decimals), payment_id=False)
 
 
@@ -343,11 +417,31 @@ def post_process(transactions):
     currency = database.tables["res.currency"][tx["currency_id"]]
     if not currency["active"]:
         raise UserError(f"You cannot validate a document with an inactive currency: {currency['name']}")
+    tx["is_post_processed"] = True
     if tx["state"] != "done" or tx["payment_id"] or fault:
         return
+    confirm_paid_quotation(database, tx)
     database.mails += len(tx["sale_order_ids"])
     date = datetime.date.fromisoformat(transactions._context.get("default_date", database.today))
     tx["payment_id"] = enter_payment(database, tx, date, next_payment_name(database, date.year))
+
+
+def confirm_paid_quotation(database, tx):
+    """One linked quotation becomes an order when it is paid in full; the mail about it may fail."""
+    orders = [database.tables["sale.order"][each] for each in tx["sale_order_ids"]]
+    if len(orders) == 1 and orders[0]["state"] in ("draft", "sent"):
+        database.fault("mail", tx["reference"])
+        paid = sum(each["amount"] for each in database.tables["payment.transaction"].values()
+                   if orders[0]["id"] in each["sale_order_ids"] and each["state"] in ("authorized", "done"))
+        if paid >= orders[0]["amount_total"]:
+            orders[0]["state"] = "sale"
+
+
+def set_canceled(transactions, state_message=None, extra_allowed_states=()):
+    row = transactions._table[transactions.id]
+    fault = transactions._database.fault("cancel", row["reference"])
+    if row["state"] in ("draft", "pending", "authorized", *extra_allowed_states) and not fault:
+        row.update(state="cancel", state_message=state_message)
 
 
 def next_payment_name(database, year):
@@ -358,26 +452,54 @@ def next_payment_name(database, year):
 
 
 def enter_payment(database, tx, date, name):
-    entry = database.insert("account.move", {"name": name, "move_type": "entry", "state": "posted"})
-    left, reconciled = tx["amount"], []
+    entry = enter_entry(database, name, tx["partner_id"])
+    row = database.insert("account.payment", {
+        "name": name, "state": "posted", "date": date, "amount": tx["amount"], "currency_id": tx["currency_id"],
+        "company_id": tx["company_id"], "payment_type": "inbound", "move_id": entry, "invoices": [], "matched": [],
+        "transaction": tx["reference"], "left": tx["amount"]})
+    payment = database.tables["account.payment"][row]
     moves = [database.tables["account.move"][each] for each in tx["invoice_ids"]]
     for move in sorted(moves, key=lambda move: (move["amount_residual"], move["id"])):
         move["state"] = "posted"
-        part = min(left, move["amount_residual"])
-        if part > 0 and (move["company_id"], move["currency_id"]) == (tx["company_id"], tx["currency_id"]):
-            left, move["amount_residual"] = round(left - part, 6), round(move["amount_residual"] - part, 6)
-            move["payment_state"] = "partial" if move["amount_residual"] else "paid"
-            reconciled.append(move["id"])
-    state = "posted" if database.series == 17 else "in_process" if left else "paid"
-    return database.insert("account.payment", {
-        "name": name, "state": state, "date": date, "amount": tx["amount"], "currency_id": tx["currency_id"],
-        "company_id": tx["company_id"], "payment_type": "inbound", "move_id": entry, "invoices": reconciled, "matched": [],
-        "transaction": tx["reference"]})
+        reconcile(payment, move)
+    if database.series != 17:
+        payment["state"] = "in_process" if payment["left"] else "paid"
+    return row
+
+
+def enter_entry(database, name, partner):
+    """A payment's journal entry: what the customer no longer owes, and where the money is."""
+    entry = database.insert("account.move", {"name": name, "move_type": "entry", "state": "posted", "write_date": LONG_AGO})
+    enter_lines(database, entry, (RECEIVABLE, OUTSTANDING), partner)
+    return entry
+
+
+def reconcile(payment, move):
+    part = min(payment["left"], move["amount_residual"])
+    same = all(move[name] == payment[name] for name in ("company_id", "currency_id"))
+    if part > 0 and same:
+        payment["left"] = round(payment["left"] - part, 6)
+        move["amount_residual"] = round(move["amount_residual"] - part, 6)
+        move["payment_state"] = "partial" if move["amount_residual"] else "paid"
+        payment["invoices"].append(move["id"])
+
+
+def assign_outstanding(moves, line_id):
+    tables = moves._database.tables
+    moves._database.fault("assign", None)
+    line = tables["account.move.line"][line_id]
+    payment = next(pay for pay in tables["account.payment"].values() if pay["move_id"] == line["move_id"])
+    accounts = [each["account_id"] for each in tables["account.move.line"].values() if each["move_id"] == moves.id]
+    if line["account_id"] not in accounts:
+        raise UserError("Entries are not from the same account.")
+    reconcile(payment, tables["account.move"][moves.id])
 
 
 METHODS = {
     ("sale.order", "action_confirm"): action_confirm,
     ("account.move", "_get_reconciled_payments"): reconciled_payments,
+    ("account.move", "js_assign_outstanding_line"): assign_outstanding,
+    ("payment.transaction", "_set_canceled"): set_canceled,
     ("payment.transaction", "_post_process"): (post_process, (18, 19)),
     ("payment.transaction", "_finalize_post_processing"): (post_process, (17,)),
     ("ir.config_parameter", "get_param"): lambda records, key: next(

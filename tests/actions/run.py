@@ -125,7 +125,7 @@ def run_action(database, name, request):
     env = fake_env.Env(database, context)
     action = safe_eval.run_action(CODE[name], {
         "env": env, "UserError": fake_env.UserError, "Command": fake_env.Command,
-        "datetime": types.SimpleNamespace(datetime=datetime.datetime, date=datetime.date)})
+        "datetime": types.SimpleNamespace(datetime=datetime.datetime, date=datetime.date, timedelta=datetime.timedelta)})
     assert all(each.closed for each in env.cr.savepoints), "a savepoint was left open"
     assert action["type"] == "ir.actions.act_window_close"
     return json.loads(json.dumps(action["infos"]["concilia"]))  # what cannot be JSON cannot be answered

@@ -4,7 +4,8 @@ What it is not: the behaviour (fake_env.py) or the comparison (run.py). The form
 """
 import datetime
 
-from fake_env import Database, complete_transaction
+from fake_env import (INCOME, LONG_AGO, OTHER_RECEIVABLE, RECEIVABLE, Database, complete_transaction, enter_entry,
+                      enter_lines)
 
 CURRENCIES = [{"name": "CLP"}, {"name": "UF", "decimals": 2}, {"name": "USD", "decimals": 2},
               {"name": "CLF", "decimals": 4, "active": False}]
@@ -14,9 +15,12 @@ NOWHERE = 999999  # the id an external id has when its record is gone
 
 def load(world, series, sha256):
     """A database holding `world`; `sha256` maps "observe" and "book" to what their stored text hashes to."""
-    database = Database(series, world.get("today", "2026-11-23"))
+    database = Database(series, world.get("today", "2026-11-23"), world.get("now", "2026-11-23 15:00:00"))
     database.insert("ir.config_parameter", {"key": "database.uuid", "value": world.get("database", "db-uuid")})
-    database.insert("res.partner", {"name": "Cliente"})
+    for partner in ("Cliente", "Otro cliente"):
+        database.insert("res.partner", {"name": partner})
+    for kind in ("asset_receivable", "asset_receivable", "income", "asset_current"):
+        database.insert("account.account", {"account_type": kind})
     for name in world.get("actions", ["observe", "book"]):
         action = database.insert("ir.actions.server", {"sha256": sha256[name]})
         _name(database, f"action_{name}", "ir.actions.server", action)
@@ -51,7 +55,7 @@ def hide(database, others):
     database.unseen = {
         "payment.transaction": [{"reference": row["reference"]} for row in others.get("transactions", [])],
         "ir.model.data": [{"module": "concilia", "name": row["name"]} for row in others.get("names", [])]}
-    database.touched = others.get("touched", [])
+    database.touched = {"orders": others.get("touched", []), "transactions": others.get("touched_transactions", [])}
 
 
 def after(database):
@@ -69,6 +73,7 @@ def after(database):
             "name": row["name"], "amount": _text(row["amount"], decimals[row["currency_id"]]),
             "currency": names["res.currency"][row["currency_id"]], "date": str(row["date"]),
             "company_id": row["company_id"], "transaction": row["transaction"],
+            "credit": _text(row["left"], decimals[row["currency_id"]]),
             "invoices": sorted(names["account.move"][each] for each in row["invoices"])}
             for row in payments if row["transaction"]],
         "invoices": [{
@@ -85,6 +90,7 @@ def after(database):
             "amount": _text(tx["amount"], decimals[tx["currency_id"]]),
             "currency": names["res.currency"][tx["currency_id"]], "provider": tx["provider_id"],
             "company_id": tx["company_id"], "payment": names["account.payment"].get(tx["payment_id"], False),
+            "state_message": tx["state_message"], "is_post_processed": tx["is_post_processed"],
             "orders": sorted(tx["sale_order_ids"]), "invoices": sorted(tx["invoice_ids"])} for tx in txs],
         "names": [{"name": row["name"], "transaction": references.get(row["res_id"], False)}
                   for row in tables["ir.model.data"].values() if row["model"] == "payment.transaction"],
@@ -118,11 +124,14 @@ def _provider(database, row):
 
 
 def _order(database, row):
-    columns = {"id", "name", "company_id", "state", "currency", "total"}
+    columns = {"id", "name", "company_id", "state", "currency", "total", "written"}
     database.insert("sale.order", {
         "id": row["id"], "name": row["name"], "company_id": row.get("company_id", 1), "state": row.get("state", "sale"),
         "currency_id": _currency(database, row), "amount_total": float(row["total"]), "partner_invoice_id": 1,
+        "write_date": row.get("written", LONG_AGO),
         **{name: value for name, value in row.items() if name not in columns}})
+    if not any(line["order_id"] == row["id"] for line in database.tables["sale.order.line"].values()):
+        database.insert("sale.order.line", {"order_id": row["id"]})
 
 
 def _invoice(database, row):
@@ -131,7 +140,12 @@ def _invoice(database, row):
     database.insert("account.move", {
         "id": row["id"], "name": row["name"], "order": row.get("order"), "move_type": row.get("type", "out_invoice"),
         "state": row.get("state", "posted"), "payment_state": state, "company_id": row.get("company_id", 1),
-        "currency_id": _currency(database, row), "amount_total": float(row["total"]), "amount_residual": float(residual)})
+        "currency_id": _currency(database, row), "amount_total": float(row["total"]), "amount_residual": float(residual),
+        "invoice_date": row.get("date", database.today), "write_date": row.get("written", LONG_AGO),
+        "commercial_partner_id": row.get("partner", 1)})
+    if not any(line["move_id"] == row["id"] for line in database.tables["account.move.line"].values()):
+        receivable = OTHER_RECEIVABLE if row.get("other_account") else RECEIVABLE
+        enter_lines(database, row["id"], (receivable, INCOME), row.get("partner", 1))
     for column, payment in (("payments", {"invoices": [row["id"]]}), ("unentered_payments", {"matched": [row["id"]]}),
                             ("cancelled_payments", {"matched": [row["id"]], "state": "canceled"})):
         for _each in range(row.get(column, 0)):
@@ -142,20 +156,22 @@ def _transaction(database, row):
     tx = {"id": row["id"], "reference": row["reference"], "provider_reference": row.get("provider_reference", False),
           "provider_id": row.get("provider", 7), "state": row.get("state", "done"), "amount": float(row["amount"]),
           "currency_id": _currency(database, row), "sale_order_ids": row.get("orders", []),
-          "invoice_ids": row.get("invoices", [])}
+          "invoice_ids": row.get("invoices", []), "write_date": row.get("written", LONG_AGO),
+          "is_post_processed": row.get("is_post_processed", False), "state_message": row.get("state_message", False)}
     complete_transaction(database, tx)
     if row.get("payment"):
         tx["payment_id"] = _payment(database, {
             "name": row["payment"], "amount": tx["amount"], "currency_id": tx["currency_id"],
             "company_id": tx["company_id"], "invoices": tx["invoice_ids"], "transaction": tx["reference"],
-            "date": row.get("date", database.today)})
+            "date": row.get("date", database.today), "left": float(row.get("credit", "0")),
+            "move_id": enter_entry(database, row["payment"], 1), **row.get("payment_is", {})})
     tx["company_id"] = row.get("company_id", tx["company_id"])
     database.insert("payment.transaction", tx)
 
 
 def _payment(database, row):
     defaults = {"name": False, "state": "posted" if database.series == 17 else "paid", "company_id": 1, "invoices": [],
-                "matched": [], "payment_type": "inbound", "move_id": False, "transaction": False, "date": database.today}
+                "matched": [], "payment_type": "inbound", "move_id": False, "left": 0.0, "transaction": False, "date": database.today}
     row = {**defaults, **row}
     row["date"] = datetime.date.fromisoformat(row["date"])
     return database.insert("account.payment", row)

@@ -1,8 +1,9 @@
-# Concilia, server action "book": enters payments that were decided upon outside, each exactly once.
-# Not here: any policy. Here are the fences that hold whoever calls, and the effect. Contract: worker/actions/README.md.
+# Concilia, server action "book": carries out what was decided upon outside, each effect exactly once: it books payments
+# for orders, confirms and cancels transactions of Odoo's own, and completes bookings whose invoices came later.
+# Not here: any policy. Here are the fences that hold whoever calls, and the effects. Contract: worker/actions/README.md.
 # Odoo's safe_eval runs this text: no imports, no `with`, no two underscores, and inside a function no lambda or
 # comprehension may use the function's own variables (closures are forbidden).
-VERSION = '1'
+VERSION = '2'
 # -- the same in observe.py and book.py, letter by letter (a test compares them) --
 def named(name, model):
     # Not env.ref(): that is cached, and raises when the record is gone. Gives the row and its record, each perhaps empty.
@@ -27,18 +28,46 @@ def invoice_row(move):
             'payments': len(payments.filtered(lambda payment: payment.state in LIVE_PAYMENT))}
 
 
+def order_invoices(tx):
+    # Also those that were made, or posted, after the payment.
+    return tx.sale_order_ids.invoice_ids.filtered(lambda move: move.state == 'posted' and move.move_type == 'out_invoice')
+
+
+def open_lines(tx):
+    # Of the payment's own entry: what no invoice has used up yet is the customer's credit.
+    return tx.payment_id.move_id.line_ids.filtered(
+        lambda line: line.account_id.account_type == 'asset_receivable' and line.parent_state == 'posted'
+        and not line.reconciled)
+
+
+def owed(tx):
+    # (invoice, line): what of its open credit which invoice of its own orders could take, oldest invoice first.
+    found = []
+    for move in order_invoices(tx).sorted(lambda move: (str(move.invoice_date), move.id)):
+        takes = move.line_ids.filtered(
+            lambda line: line.account_id.account_type == 'asset_receivable' and not line.reconciled)
+        same = (move.company_id, move.currency_id) == (tx.company_id, tx.payment_id.currency_id)
+        if same and move.amount_residual > 0 and move.payment_state in ('not_paid', 'partial'):
+            for line in open_lines(tx):
+                if line.account_id in takes.account_id and line.partner_id == move.commercial_partner_id:
+                    found.append((move, line))
+    return found
+
+
 def booking_row(tx):
     payment = tx.payment_id
+    credit = -sum(open_lines(tx).mapped('amount_residual_currency'))
     return {'transaction': tx.reference, 'state': tx.state, 'amount': text(tx.amount, tx.currency_id),
             'currency': tx.currency_id.name, 'company_id': tx.company_id.id, 'payment': payment.name or False,
             'date': str(payment.date) if payment.date else False, 'orders': tx.sale_order_ids.sorted('id').mapped('name'),
-            'invoices': [invoice_row(move) for move in tx.invoice_ids.sorted('id')]}
+            'invoices': [invoice_row(move) for move in (tx.invoice_ids | order_invoices(tx)).sorted('id')],
+            'credit': text(credit, payment.currency_id) if payment.move_id else False}
 
 
 LIVE_PAYMENT = ('posted', 'in_process', 'paid')  # 17 says posted, 18 and 19 the other two
 request = env.context['concilia']
-if request['protocol'] != 1 or len(request['items']) > 100:
-    raise UserError('Concilia: this action speaks protocol 1, with at most 100 items a call.')
+if request['protocol'] != 2 or len(request['items']) > 100:
+    raise UserError('Concilia: this action speaks protocol 2, with at most 100 items a call.')
 _row, provider = named('provider_company_%d' % request['company_id'], 'payment.provider')
 provider = provider.filtered(lambda found: found.company_id.id == request['company_id'])
 # Without a method line that has a payment account Odoo enters no journal entry (or none at all).
@@ -53,16 +82,29 @@ RUN_AGAIN = ('40001', '40P01', '55P03')  # serialization failure, deadlock, lock
 # Nothing the item is to blame for: connection, resources, an operator or a timeout, system; an aborted transaction.
 WEATHER_CLASSES, ABORTED = ('08', '53', '57', '58'), '25P02'
 UNIQUE_VIOLATION = '23505'
+PAID, OPEN = ('authorized', 'done'), ('draft', 'pending', 'cancel', 'error')
 
 
-def result(name, status, why=False, detail=False, booking=False):
-    return {'name': name, 'status': status, 'why': why, 'detail': detail, 'booking': booking}
+def result(name, status, why=False, detail=False, booking=False, transaction=False):
+    return {'name': name, 'status': status, 'why': why, 'detail': detail, 'booking': booking, 'transaction': transaction}
 
 
 def units(amount):
     # '2.50' -> 250; 0 for what is no plain decimal number. Amounts of one currency compare exactly as such integers.
     digits = amount.replace('.', '', 1)
     return int(digits) if digits and set(digits) <= DIGITS else 0
+
+
+def signed_units(amount):
+    return -units(amount[1:]) if amount[:1] == '-' else units(amount)
+
+
+def touch(record):
+    # Two effects on one record must not pass the fences side by side: Odoo reads from a snapshot, so the second is
+    # stopped only by a row both write. It gets a serialization failure, Odoo runs it again, and it sees the first.
+    tables = {'sale.order': 'UPDATE sale_order SET write_date = write_date WHERE id = %s',
+              'payment.transaction': 'UPDATE payment_transaction SET write_date = write_date WHERE id = %s'}
+    env.cr.execute(tables[record._name], (record.id,))
 
 
 def posted_invoices(order):
@@ -77,6 +119,19 @@ def provider_fence():
     return False if ready else 'not_ready'
 
 
+def taken(name, own):
+    # Somebody else's transaction of this name. A reference is unique in every state; creating ours would fail for ever.
+    return env['payment.transaction'].sudo().search([
+        ('id', 'not in', own.ids), '|', ('reference', '=', name), '&', ('provider_reference', '=', name),
+        ('state', 'not in', ('cancel', 'error'))], limit=1)
+
+
+def same_invoices(invoices, decided):
+    found = [(move.id, text(move.amount_residual, move.currency_id)) for move in invoices]
+    return found == sorted([(row['id'], row['residual']) for row in decided])
+
+
+# -- book: a payment for an order of an external shop --
 def order_fence(item, order):
     # What was decided upon must still be so. (status, why), or False when nothing stands in the way.
     wanted, currency = item['order'], order.currency_id
@@ -94,28 +149,20 @@ def order_fence(item, order):
         return 'changed', 'order_total'
     if order.state != wanted['state'] or order.state == 'cancel':
         return 'changed', 'order_state'
-    if order.transaction_ids.filtered(lambda tx: tx.state in ('authorized', 'done')):
+    if not item['accepted'] and order.transaction_ids.filtered(lambda tx: tx.state in PAID):
         return 'changed', 'order_paid'
     if text(float(item['amount']), currency) != item['amount']:
         return 'refused', 'amount'  # not written with the currency's decimals
-    if units(item['amount']) > units(wanted['total']):
+    if not item['accepted'] and units(item['amount']) > units(wanted['total']):
         return 'refused', 'above_document'
-    return invoices_fence(item, order)
-
-
-def invoices_fence(item, order):
     invoices = posted_invoices(order)
     if invoices.filtered(lambda move: move.company_id.id != request['company_id']):
         return 'changed', 'company'
-    found = [(move.id, text(move.amount_residual, move.currency_id)) for move in invoices]
-    decided = [(row['id'], row['residual']) for row in item['invoices']]
-    return False if found == sorted(decided) else ('changed', 'invoices')
+    return False if same_invoices(invoices, item['invoices']) else ('changed', 'invoices')
 
 
 def enter(item, order):
-    # Two bookings of one order must not pass the fences side by side: Odoo reads from a snapshot, so the second is
-    # stopped only by a row both write. It gets a serialization failure, Odoo runs it again, and it sees the first.
-    env.cr.execute('UPDATE sale_order SET write_date = write_date WHERE id = %s', (order.id,))
+    touch(order)
     if item['confirm'] and order.state in ('draft', 'sent'):
         order.action_confirm()
         if order.state != 'sale':
@@ -126,39 +173,41 @@ def enter(item, order):
         'reference': item['name'], 'provider_reference': item['name'], 'amount': float(item['amount']),
         'currency_id': order.currency_id.id, 'partner_id': order.partner_invoice_id.id,
         'last_state_change': datetime.datetime.now(), 'invoice_ids': [Command.set(unpaid.ids)]})
-    env['ir.model.data'].sudo().create({'module': 'concilia', 'name': item['name'], 'model': 'payment.transaction',
+    claim(item['name'], tx)
+    post_process(item, tx)
+    # Linked only now: post-processing a transaction that has an order would write to the customer.
+    tx.write({'sale_order_ids': [Command.set(order.ids)]})
+    check_entered(item, tx)
+    return tx
+
+
+def claim(name, tx):
+    env['ir.model.data'].sudo().create({'module': 'concilia', 'name': name, 'model': 'payment.transaction',
                                         'res_id': tx.id, 'noupdate': True})
+
+
+def post_process(item, tx):
     # default_date: the day it was paid, not the day it is booked.
     dated = tx.with_context(default_date=item['date'])
     if 'memo' in env['account.payment']._fields:
         dated._post_process()
     else:
         dated._finalize_post_processing()  # 17, whose payments have no memo yet, calls it so
-    # Linked only now: post-processing a transaction that has an order would write to the customer.
-    tx.write({'sale_order_ids': [Command.set(order.ids)]})
+
+
+def check_entered(item, tx):
     env.flush_all()  # what the database has against it, it says now
     payment = tx.payment_id
-    if not payment.move_id or payment.payment_type != 'inbound':
+    if not payment.move_id or payment.payment_type != 'inbound' or payment.state not in LIVE_PAYMENT:
         raise UserError('Odoo made no entry for %s.' % item['name'])
     if [text(row.amount, row.currency_id) for row in tx] + [text(row.amount, row.currency_id) for row in payment] \
             != [item['amount'], item['amount']]:
         raise UserError('Odoo stored another amount for %s.' % item['name'])
-    return tx
 
 
 def book(item):
     name = item['name']
-    if name[:4] != 'chk_' or not 4 < len(name) <= 128 or not set(name) <= NAME_LETTERS:
-        return result(name, 'refused', 'name')
-    row, known = named(name, 'payment.transaction')
-    if known:
-        return result(name, 'already', booking=booking_row(known))
-    if row:
-        raise UserError('The name %s leads to a transaction that is gone.' % name)
-    # Somebody else's transaction of this name. A reference is unique in every state; creating ours would fail for ever.
-    if env['payment.transaction'].sudo().search([
-            '|', ('reference', '=', name), '&', ('provider_reference', '=', name),
-            ('state', 'not in', ('cancel', 'error'))], limit=1):
+    if taken(name, env['payment.transaction']):
         return result(name, 'changed', 'other_transaction')
     why = provider_fence()
     if why or not units(item['amount']):
@@ -170,11 +219,165 @@ def book(item):
     return result(name, 'booked', booking=booking_row(enter(item, order)))
 
 
+# -- confirm and cancel: a transaction of Odoo's own making --
+def transaction_fence(item, tx, why):
+    # `why`: what the kind of effect has against the provider. (status, why), or False.
+    if not tx:
+        return 'changed', 'transaction_gone'
+    if tx.reference != item['transaction']['reference']:
+        return 'changed', 'transaction_reference'
+    if why:
+        return 'refused', why
+    if tx.provider_id.id != provider.id:
+        return 'refused', 'other_provider'
+    if tx.company_id.id != request['company_id']:
+        return 'changed', 'company'
+    return False
+
+
+def confirm_fence(item, tx):
+    currency, state = tx.currency_id, tx.state
+    if currency.name != item['currency']:
+        return 'changed', 'currency'
+    if not currency.active:
+        return 'refused', 'inactive_currency'
+    if not units(item['amount']):
+        return 'refused', 'amount'
+    if text(tx.amount, currency) != item['amount']:
+        return 'changed', 'amount'
+    if state in PAID:
+        return 'changed', 'transaction_done'
+    if state != item['transaction']['state'] or state not in OPEN:
+        return 'changed', 'transaction_state'
+    if taken(item['name'], tx):
+        return 'changed', 'other_transaction'
+    return linked_invoices_fence(item, tx) or linked_orders_fence(item, tx)
+
+
+def linked_invoices_fence(item, tx):
+    invoices = tx.invoice_ids.sorted('id')
+    if invoices.filtered(lambda move: move.company_id.id != request['company_id']):
+        return 'changed', 'company'
+    if invoices.filtered(lambda move: move.state != 'posted' or move.move_type != 'out_invoice'):
+        return 'changed', 'invoices'  # Odoo would post a draft by itself
+    if invoices and invoices.currency_id != tx.currency_id:
+        return 'changed', 'currency'
+    if not same_invoices(invoices, item['invoices']):
+        return 'changed', 'invoices'
+    left = sum([units(text(move.amount_residual, move.currency_id)) for move in invoices])
+    if invoices and not item['accepted'] and left < units(item['amount']):
+        return 'refused', 'above_document'
+    return False
+
+
+def linked_orders_fence(item, tx):
+    orders, wanted = tx.sale_order_ids.sorted('id'), {}
+    for row in item['orders']:
+        wanted[row['id']] = row
+    if orders.ids != sorted(wanted):
+        return 'changed', 'orders'
+    for order in orders:
+        if order.company_id.id != request['company_id']:
+            return 'changed', 'company'
+        if order.currency_id != tx.currency_id:
+            return 'changed', 'currency'
+        if order.name != wanted[order.id]['name']:
+            return 'changed', 'order_name'
+        if order.state != wanted[order.id]['state'] or order.state == 'cancel':
+            return 'changed', 'order_state'
+        total = text(order.amount_total, order.currency_id)
+        if total != wanted[order.id]['total']:
+            return 'changed', 'order_total'
+        paid = (order.transaction_ids - tx).filtered(lambda other: other.state in PAID)
+        if item['accepted'] or not paid:
+            continue
+        sums = sum([signed_units(text(other.amount, other.currency_id)) for other in paid])
+        # Amounts of two currencies do not add up: that is for a person to see.
+        if paid.currency_id != order.currency_id or sums + units(item['amount']) > units(total):
+            return 'changed', 'order_paid'
+    return False
+
+
+def confirm(item, tx):
+    name = item['name']
+    stopped = transaction_fence(item, tx, provider_fence()) or confirm_fence(item, tx)
+    if stopped:
+        return result(name, stopped[0], stopped[1])
+    touch(tx)
+    for order in tx.sale_order_ids.sorted('id'):
+        touch(order)
+    claim(name, tx)
+    # Without is_post_processed 18 and 19 pass over what they have seen as a draft before.
+    tx.write({'state': 'done', 'provider_reference': name, 'last_state_change': datetime.datetime.now(),
+              'is_post_processed': False, 'state_message': False})
+    post_process(item, tx)
+    check_entered(item, tx)
+    return result(name, 'booked', booking=booking_row(tx))
+
+
+def cancel(item, tx):
+    name = item['name']
+    stopped = transaction_fence(item, tx, False if provider else 'no_provider')
+    if stopped:
+        return result(name, stopped[0], stopped[1])
+    if tx.state == 'cancel':
+        return result(name, 'canceled', transaction=tx.reference)
+    if tx.state in PAID:
+        return result(name, 'changed', 'transaction_done')
+    if tx.state != item['transaction']['state']:
+        return result(name, 'changed', 'transaction_state')
+    if tx.provider_reference and tx.provider_reference != name:
+        return result(name, 'changed', 'other_checkout')
+    touch(tx)
+    tx._set_canceled(state_message=item['message'], extra_allowed_states=('error',))
+    env.flush_all()
+    if tx.state != 'cancel':
+        raise UserError('Odoo did not cancel %s.' % tx.reference)
+    return result(name, 'canceled', transaction=tx.reference)
+
+
+# -- complete: the open credit of a booking, for invoices of its own orders that came later --
+def complete(name, tx):
+    if not tx:
+        return result(name, 'changed', 'not_booked')
+    if tx.company_id.id != request['company_id']:
+        return result(name, 'changed', 'company')
+    pairs = owed(tx)
+    if not pairs:
+        return result(name, 'already', booking=booking_row(tx))
+    touch(tx)
+    for move, line in pairs:
+        if not line.reconciled and move.amount_residual > 0:
+            move.js_assign_outstanding_line(line.id)
+    env.flush_all()
+    return result(name, 'booked', booking=booking_row(tx))
+
+
+def perform(item):
+    name, kind = item['name'], item['kind']
+    if name[:4] != 'chk_' or not 4 < len(name) <= 128 or not set(name) <= NAME_LETTERS:
+        return result(name, 'refused', 'name')
+    row, known = named(name, 'payment.transaction')
+    if kind == 'complete':
+        return complete(name, known)
+    if known:
+        return result(name, 'already', booking=booking_row(known))
+    if row:
+        raise UserError('The name %s leads to a transaction that is gone.' % name)
+    if kind == 'book':
+        return book(item)
+    if kind not in ('confirm', 'cancel'):
+        return result(name, 'refused', 'kind')
+    txs = env['payment.transaction'].sudo().with_company(request['company_id'])
+    tx = txs.browse(item['transaction']['id']).exists()
+    return confirm(item, tx) if kind == 'confirm' else cancel(item, tx)
+
+
 def isolated(item):
     # A savepoint an item: what fails leaves nothing, and the others stay.
     savepoint = env.cr.savepoint()
     try:
-        answer = book(item)
+        answer = perform(item)
         savepoint.close(rollback=False)
         return answer
     except Exception as error:
@@ -195,10 +398,15 @@ def isolated(item):
         return result(item['name'], 'failed', 'odoo', detail[:500])
 
 
+def first_order(item):
+    orders = [item['order']] if 'order' in item else item.get('orders', [])
+    return min([order['id'] for order in orders], default=0)
+
+
 # Worked in the order of the orders' ids: two batches at once then wait for each other instead of deadlocking.
 # Answered in the order asked.
-work = sorted(range(len(request['items'])), key=lambda place: request['items'][place]['order']['id'])
+work = sorted(range(len(request['items'])), key=lambda place: first_order(request['items'][place]))
 answers = {place: isolated(request['items'][place]) for place in work}
 action = {'type': 'ir.actions.act_window_close', 'infos': {'concilia': {
-    'protocol': 1, 'action': 'book', 'version': VERSION, 'database': database,
+    'protocol': 2, 'action': 'book', 'version': VERSION, 'database': database,
     'items': [answers[place] for place in sorted(answers)]}}}

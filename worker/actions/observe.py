@@ -1,8 +1,9 @@
-# Concilia, server action "observe": tells what this Odoo holds about the names and orders asked for. Writes nothing.
+# Concilia, server action "observe": tells what this Odoo holds about the names and orders asked for, and what changed
+# lately. Writes nothing.
 # Not here: any judgement. What the answer means is decided outside. Contract: worker/actions/README.md.
 # Odoo's safe_eval runs this text: no imports, no `with`, no two underscores, and inside a function no lambda or
 # comprehension may use the function's own variables (closures are forbidden).
-VERSION = '1'
+VERSION = '2'
 # -- the same in observe.py and book.py, letter by letter (a test compares them) --
 def named(name, model):
     # Not env.ref(): that is cached, and raises when the record is gone. Gives the row and its record, each perhaps empty.
@@ -27,18 +28,46 @@ def invoice_row(move):
             'payments': len(payments.filtered(lambda payment: payment.state in LIVE_PAYMENT))}
 
 
+def order_invoices(tx):
+    # Also those that were made, or posted, after the payment.
+    return tx.sale_order_ids.invoice_ids.filtered(lambda move: move.state == 'posted' and move.move_type == 'out_invoice')
+
+
+def open_lines(tx):
+    # Of the payment's own entry: what no invoice has used up yet is the customer's credit.
+    return tx.payment_id.move_id.line_ids.filtered(
+        lambda line: line.account_id.account_type == 'asset_receivable' and line.parent_state == 'posted'
+        and not line.reconciled)
+
+
+def owed(tx):
+    # (invoice, line): what of its open credit which invoice of its own orders could take, oldest invoice first.
+    found = []
+    for move in order_invoices(tx).sorted(lambda move: (str(move.invoice_date), move.id)):
+        takes = move.line_ids.filtered(
+            lambda line: line.account_id.account_type == 'asset_receivable' and not line.reconciled)
+        same = (move.company_id, move.currency_id) == (tx.company_id, tx.payment_id.currency_id)
+        if same and move.amount_residual > 0 and move.payment_state in ('not_paid', 'partial'):
+            for line in open_lines(tx):
+                if line.account_id in takes.account_id and line.partner_id == move.commercial_partner_id:
+                    found.append((move, line))
+    return found
+
+
 def booking_row(tx):
     payment = tx.payment_id
+    credit = -sum(open_lines(tx).mapped('amount_residual_currency'))
     return {'transaction': tx.reference, 'state': tx.state, 'amount': text(tx.amount, tx.currency_id),
             'currency': tx.currency_id.name, 'company_id': tx.company_id.id, 'payment': payment.name or False,
             'date': str(payment.date) if payment.date else False, 'orders': tx.sale_order_ids.sorted('id').mapped('name'),
-            'invoices': [invoice_row(move) for move in tx.invoice_ids.sorted('id')]}
+            'invoices': [invoice_row(move) for move in (tx.invoice_ids | order_invoices(tx)).sorted('id')],
+            'credit': text(credit, payment.currency_id) if payment.move_id else False}
 
 
 LIVE_PAYMENT = ('posted', 'in_process', 'paid')  # 17 says posted, 18 and 19 the other two
 request = env.context['concilia']
-if request['protocol'] != 1 or len(request['items']) > 100:
-    raise UserError('Concilia: this action speaks protocol 1, with at most 100 items a call.')
+if request['protocol'] != 2 or len(request['items']) > 100:
+    raise UserError('Concilia: this action speaks protocol 2, with at most 100 items a call.')
 _row, provider = named('provider_company_%d' % request['company_id'], 'payment.provider')
 provider = provider.filtered(lambda found: found.company_id.id == request['company_id'])
 # Without a method line that has a payment account Odoo enters no journal entry (or none at all).
@@ -50,6 +79,7 @@ database = env['ir.config_parameter'].sudo().get_param('database.uuid')
 
 
 OURS = env['ir.model.data'].sudo().search([('module', '=', 'concilia'), ('model', '=', 'payment.provider')]).mapped('res_id')
+MOST_CANDIDATES, MOST_VALUES, MOST_CREDITS = 20, 1000, 50
 
 
 def transaction_row(tx):
@@ -66,16 +96,45 @@ def order_row(order):
             'invoices': [invoice_row(move) for move in order.invoice_ids.sorted('id')]}
 
 
-def probe_row(probe):
-    orders = env['sale.order'].sudo()
-    field = orders._fields.get(probe['field'])
-    known = bool(field) and field.type in ('char', 'text') and bool(field.store or field.search)
+def searchable(name):
+    field = env['sale.order']._fields.get(name)
+    return bool(field) and field.type in ('char', 'text') and bool(field.store or field.search)
+
+
+def probe_row(probe, domain):
+    orders, known = env['sale.order'].sudo(), searchable(probe['field'])
     # An empty value would find every order whose field is empty.
     if known and probe['value']:
-        orders = orders.search(request['domain'] + [('company_id', '=', request['company_id']),
-                                                    (probe['field'], '=', probe['value'])], limit=5, order='id')
+        orders = orders.search(domain + [('company_id', '=', request['company_id']),
+                                         (probe['field'], '=', probe['value'])], limit=5, order='id')
     return {'field': probe['field'], 'value': probe['value'], 'unknown_field': not known,
             'orders': [order_row(order) for order in orders]}
+
+
+def candidate_rows(item, booked):
+    # Those that carry the checkout's id first, then those called as asked, in the order asked; each once.
+    txs = env['payment.transaction'].sudo()
+    found = {}
+    for tx in txs.search([('provider_id', 'in', OURS), ('provider_reference', '=', item['name'])],
+                         limit=MOST_CANDIDATES + 1, order='id'):
+        found[tx.id] = (tx, 'checkout')
+    values = [reference['value'] for reference in item['references']]
+    called = {}
+    for tx in txs.search([('reference', 'in', values)], order='id'):
+        called[tx.reference] = tx  # references are unique
+    for place in range(len(values)):
+        tx = called.get(values[place])
+        if tx:
+            found.setdefault(tx.id, (tx, place))
+    rows = []
+    for tx, found_by in found.values():
+        if tx.id not in booked.ids and len(rows) < MOST_CANDIDATES:
+            row = transaction_row(tx)
+            row.update({'id': tx.id, 'found_by': found_by,
+                        'orders': [order_row(order) for order in tx.sale_order_ids.sorted('id')],
+                        'invoices': [invoice_row(move) for move in tx.invoice_ids.sorted('id')]})
+            rows.append(row)
+    return rows
 
 
 def item_row(item):
@@ -83,9 +142,75 @@ def item_row(item):
     others = env['payment.transaction'].sudo().search(
         ['|', ('reference', '=', item['name']), ('provider_reference', '=', item['name']),
          ('id', 'not in', booked.ids)], limit=20, order='id')
+    probes = []
+    for probe in item['probes']:
+        probes.append(probe_row(probe, item['domain']))
     return {'name': item['name'], 'booked': booking_row(booked) if booked else False,
-            'transactions': [transaction_row(tx) for tx in others],
-            'probes': [probe_row(probe) for probe in item['probes']]}
+            'transactions': [transaction_row(tx) for tx in others], 'candidates': candidate_rows(item, booked),
+            'probes': probes}
+
+
+def order_values(order):
+    values = [order.name]
+    for field in request['news']['fields']:
+        if searchable(field) and order[field]:
+            values.append(order[field])
+    return values
+
+
+def changed(model, domain):
+    # What was written since, oldest first, one more than is told; and the moment up to which it is whole.
+    found = env[model].sudo().search(domain + [('write_date', '>=', request['news']['since'])],
+                                     limit=MOST_VALUES + 1, order='write_date, id')
+    return found, str(found[-1].write_date) if len(found) > MOST_VALUES else '9999'
+
+
+def changes():
+    # (moment, values) of orders, of our transactions, and of orders whose invoices were written (posted, above all).
+    company = ('company_id', '=', request['company_id'])
+    wanted = request['news']['domain'] + [company, ('state', '!=', 'cancel')]
+    orders, whole = changed('sale.order', wanted)
+    txs, whole_txs = changed('payment.transaction', [('provider_id', 'in', provider.ids)])
+    moves, whole_moves = changed('account.move', [company, ('move_type', '=', 'out_invoice'), ('state', '=', 'posted')])
+    invoiced = env['sale.order'].sudo().search(wanted + [('id', 'in', moves.line_ids.sale_line_ids.order_id.ids)])
+    rows = [(str(order.write_date), order_values(order)) for order in orders]
+    rows += [(str(tx.write_date), [tx.reference]) for tx in txs]
+    for move in moves:
+        for order in move.line_ids.sale_line_ids.order_id & invoiced:
+            rows.append((str(move.write_date), order_values(order)))
+    return sorted(rows), min(whole, whole_txs, whole_moves)
+
+
+def credit_names():
+    # Odoo brings a payment and a later invoice of its order together, but not always.
+    txs = env['payment.transaction'].sudo().search(
+        [('provider_id', 'in', provider.ids), ('state', '=', 'done'), ('payment_id.is_reconciled', '=', False),
+         ('sale_order_ids.order_line.invoice_lines.move_id', 'any',
+          [('state', '=', 'posted'), ('move_type', '=', 'out_invoice'), ('amount_residual', '>', 0)])],
+        limit=4 * MOST_CREDITS, order='id').filtered(lambda tx: owed(tx))
+    names = env['ir.model.data'].sudo().search(
+        [('module', '=', 'concilia'), ('model', '=', 'payment.transaction'), ('res_id', 'in', txs.ids)],
+        limit=MOST_CREDITS, order='id')
+    return names.mapped('name')
+
+
+def news_row(since):
+    rows, whole = changes()
+    values, last, more = {}, since, False
+    for moment, names in rows:
+        # What was told before costs nothing; at least one row is told, so that the caller gets on.
+        if moment > whole or (values and len(values) + len(names) > MOST_VALUES):
+            more = True
+            break
+        values.update(dict.fromkeys(names))
+        last = moment[:19]
+    if not more:
+        last = str(env.cr.now())[:19]  # the clock write_date is told by
+    elif last <= since:
+        # More changed within one second than one answer holds: the rest of that second is passed over.
+        second = datetime.datetime.strptime(since, '%Y-%m-%d %H:%M:%S') + datetime.timedelta(seconds=1)
+        last = str(second)
+    return {'until': last, 'values': list(values), 'credits': credit_names(), 'more': more}
 
 
 # The texts as they are stored, so that an action edited by hand is noticed.
@@ -96,7 +221,8 @@ env.cr.execute("""
 """, (' \n\r\t',))
 stored = dict(env.cr.fetchall())
 action = {'type': 'ir.actions.act_window_close', 'infos': {'concilia': {
-    'protocol': 1, 'action': 'observe', 'version': VERSION, 'database': database,
+    'protocol': 2, 'action': 'observe', 'version': VERSION, 'database': database,
     'actions': {'observe': stored.get('action_observe', False), 'book': stored.get('action_book', False)},
     'provider': {'id': provider.id, 'state': provider.state, 'ready': ready} if provider else False,
-    'items': [item_row(item) for item in request['items']]}}}
+    'items': [item_row(item) for item in request['items']],
+    'news': news_row(request['news']['since']) if request.get('news') else False}}}

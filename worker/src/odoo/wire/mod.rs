@@ -142,3 +142,6 @@ fn into_all<A, B>(rows: Vec<A>, into: fn(A) -> B) -> Vec<B> {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod tests;
