@@ -54,9 +54,7 @@ impl Trouble {
     /// A failed call to Odoo.
     pub fn of_odoo(error: &OdooError, now: Timestamp) -> Self {
         let (reason, not_before) = match error {
-            OdooError::NotReady(why) => {
-                (Some(PendingReason::NotReady { why: why.clone() }), None)
-            }
+            OdooError::NotReady(why) => (Some(PendingReason::NotReady { why: why.clone() }), None),
             OdooError::Unavailable { retry_after_s, .. } => {
                 (Some(PendingReason::OdooUnavailable), asked(*retry_after_s, now))
             }
@@ -183,14 +181,19 @@ pub async fn trouble(
 /// Asks what does not answer until it does, for every account, until told to stop.
 pub async fn watch(shell: &Shell, stop: &CancellationToken) {
     while !stop.is_cancelled() {
-        for account in shell.accounts.values() {
-            if let Err(error) = look_after(shell, account).await {
-                tracing::warn!(account = %account.name, %error, "could not look after an outage");
-            }
-        }
+        look_around(shell).await;
         tokio::select! {
             () = tokio::time::sleep(TICK) => {}
             () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// One round of [`watch`]: asks whoever is due to be asked.
+pub async fn look_around(shell: &Shell) {
+    for account in shell.accounts.values() {
+        if let Err(error) = look_after(shell, account).await {
+            tracing::warn!(account = %account.name, %error, "could not look after an outage");
         }
     }
 }
@@ -249,8 +252,7 @@ async fn ask(
                 && differs(&reason, &outage.reason)
             {
                 // Another trouble took its place: people must read what is true now.
-                let events =
-                    [Event::OutageEnded { system }, Event::OutageBegan { system, reason }];
+                let events = [Event::OutageEnded { system }, Event::OutageBegan { system, reason }];
                 account
                     .record(shell.store.as_ref(), now, &events, |state| {
                         state.outages.get(&system).is_none_or(|known| known != outage)
