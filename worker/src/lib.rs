@@ -43,4 +43,8 @@ pub mod admin;
 
 pub mod telemetry;
 
+pub mod trace;
+
+pub mod measure;
+
 pub mod commands;
