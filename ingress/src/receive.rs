@@ -17,7 +17,8 @@ use axum::routing::post;
 use concilia_shared::config::LatePolicy;
 use concilia_shared::id::EventId;
 use concilia_shared::signature::{Freshness, HeaderError, SIGNATURE_HEADER, SignatureHeader};
-use concilia_shared::webhook::{Webhook, peek, valid_traceparent};
+use concilia_shared::trace::{self, Traceparent};
+use concilia_shared::webhook::{Webhook, peek};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
@@ -138,19 +139,25 @@ async fn receive(
     let signer = signer.ok_or(Answer::NotAccepted)?;
     let late_s = lateness(&ingress.rules, &header, received_at)?;
 
+    let step = step_of(&head.headers);
     let webhook = Webhook {
         account,
         signature,
         received_at,
         late_s,
-        traceparent: traceparent_of(&head.headers),
+        traceparent: Some(step.to_string()),
         body,
     };
-    publish(ingress, webhook, signer).await
+    publish(ingress, webhook, step, signer).await
 }
 
 /// Hands a verified webhook to the broker, and answers once it is synced there.
-async fn publish(ingress: &Ingress, webhook: Webhook, signer: usize) -> Result<Answer, Answer> {
+async fn publish(
+    ingress: &Ingress,
+    webhook: Webhook,
+    step: Traceparent,
+    signer: usize,
+) -> Result<Answer, Answer> {
     let account = webhook.account.clone();
     let (late_s, body_hash) = (webhook.late_s, webhook.body_hash());
     let words = peek(&webhook.body);
@@ -158,13 +165,24 @@ async fn publish(ingress: &Ingress, webhook: Webhook, signer: usize) -> Result<A
     let message = Message::of(webhook, words.event_type.as_deref());
     let subject = message.subject.clone();
     let id = id.map(String::from);
+    let trace_id = step.trace_id();
 
     if let Err(error) = ingress.queue.submit(message).await {
-        tracing::debug!(%account, id, subject, body_hash, %error, "not confirmed");
+        tracing::debug!(%account, id, trace_id, subject, body_hash, %error, "not confirmed");
         return Err(Answer::Unconfirmed(error));
     }
     let duplicate = ingress.recent.note(&account, &body_hash);
-    tracing::debug!(%account, id, subject, body_hash, late_s, secret = signer, duplicate, "received");
+    tracing::debug!(
+        %account,
+        id,
+        trace_id,
+        subject,
+        body_hash,
+        late_s,
+        secret = signer,
+        duplicate,
+        "received"
+    );
     Ok(Answer::Received { id, duplicate })
 }
 
@@ -208,9 +226,17 @@ fn lateness(
     }
 }
 
-fn traceparent_of(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get("traceparent")?.to_str().ok()?;
-    valid_traceparent(text).map(str::to_owned)
+/// Our step of the trace the request belongs to, or of a new one. Two headers are none: which
+/// of them is meant is anybody's guess.
+fn step_of(headers: &HeaderMap) -> Traceparent {
+    let mut lines = headers.get_all(trace::HEADER).iter();
+    let line = lines.next().filter(|_| lines.next().is_none());
+    let given = line.and_then(|line| Traceparent::parse(line.to_str().ok()?));
+    let span_id = rand::random();
+    match given {
+        Some(parent) => parent.child(span_id),
+        None => Traceparent::first(rand::random(), span_id),
+    }
 }
 
 impl From<NoAccount> for Answer {

@@ -33,7 +33,7 @@ pub mod header {
     /// `late=<seconds>` when the signature was genuine but stale; absent when fresh.
     pub const LATE: &str = "Concilia-Late-Seconds";
     /// W3C trace context.
-    pub const TRACEPARENT: &str = "traceparent";
+    pub const TRACEPARENT: &str = crate::trace::HEADER;
 }
 
 /// Subject of an event: `ventipay.events.<account>.<type…>`. A type that is not lower-case

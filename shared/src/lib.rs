@@ -11,6 +11,8 @@ pub mod webhook;
 
 pub mod signature;
 
+pub mod trace;
+
 pub mod broker;
 
 pub mod money;

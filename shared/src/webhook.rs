@@ -28,7 +28,8 @@ pub struct Webhook {
     pub received_at: Timestamp,
     /// Seconds between signing and receipt, when that exceeded the tolerance.
     pub late_s: Option<i64>,
-    /// W3C trace context of the request, if it brought one.
+    /// W3C trace context of its receipt: of the request's trace if it brought one, else of a
+    /// new one (see [`crate::trace`]). What was not received over HTTP has none.
     pub traceparent: Option<String>,
     /// The raw body, exactly as signed.
     pub body: Vec<u8>,
@@ -133,21 +134,6 @@ pub fn peek(body: &[u8]) -> Peek {
     serde_json::from_slice(body).unwrap_or_default()
 }
 
-/// A trace context as W3C demands (`00-<32 hex>-<16 hex>-<2 hex>`), or nothing: a header of
-/// a stranger's making must not travel into logs unread.
-pub fn valid_traceparent(text: &str) -> Option<&str> {
-    let hex = |part: &str, length: usize| {
-        part.len() == length
-            && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    };
-    let mut parts = text.split('-');
-    let valid = hex(parts.next()?, 2)
-        && hex(parts.next()?, 32)
-        && hex(parts.next()?, 16)
-        && hex(parts.next()?, 2);
-    (valid && parts.next().is_none()).then_some(text)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
@@ -197,14 +183,5 @@ mod tests {
             assert_eq!(peek(body), Peek::default());
         }
         assert_eq!(peek(br#"{"id":"evt_1","x":{"type":"a"}}"#).id.as_deref(), Some("evt_1"));
-    }
-
-    #[test]
-    fn only_a_true_traceparent_travels() {
-        let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        assert_eq!(valid_traceparent(good), Some(good));
-        for bad in ["", "00", &good.to_uppercase(), &format!("{good}-x"), "00-0af-b7-01"] {
-            assert_eq!(valid_traceparent(bad), None, "{bad}");
-        }
     }
 }

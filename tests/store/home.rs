@@ -129,5 +129,5 @@ impl Home {
 }
 
 pub(crate) fn config_of(url: &str) -> config::Store {
-    config::Store { url: Secret::new(url), connections_max: 8 }
+    config::Store { url: Secret::new(url), connections_max: 8, ..config::Store::default() }
 }

@@ -17,10 +17,10 @@ use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use crate::crash;
 use crate::domain::interpret::{interpret, interpret_stray};
 use crate::shell::Shell;
 use crate::store::{Admission, Arrival, BrokerPosition};
+use crate::{crash, measure, trace};
 
 /// How long a message may stay unacknowledged before the broker gives it to somebody else.
 const ACK_WAIT: Duration = Duration::from_mins(1);
@@ -199,26 +199,20 @@ fn to_arrival<'a>(
 }
 
 fn report(arrivals: &[Arrival], admissions: &[Admission]) {
-    metrics::histogram!("concilia_worker_admit_batch_size").record(count(admissions.len()));
+    measure::admitted(admissions);
     for (arrival, admission) in arrivals.iter().zip(admissions) {
         let (event, stream) = (&arrival.told.event_id, &arrival.stream);
+        let trace_id = trace::id_of(arrival.webhook.traceparent.as_deref());
         match admission {
             Admission::Appended => {
-                metrics::counter!("concilia_worker_events_appended_total").increment(1);
-                tracing::info!(event.id = %event, %stream, "appended");
+                tracing::info!(event.id = %event, %stream, trace_id, "appended");
             }
             Admission::Duplicate => {
-                metrics::counter!("concilia_worker_duplicates_total").increment(1);
-                tracing::info!(event.id = %event, %stream, "known already");
+                tracing::info!(event.id = %event, %stream, trace_id, "known already");
             }
             Admission::Conflict => {
-                metrics::counter!("concilia_worker_conflicts_total").increment(1);
-                tracing::warn!(event.id = %event, %stream, "the same event id came with another body");
+                tracing::warn!(event.id = %event, %stream, trace_id, "the same event id came with another body");
             }
         }
     }
-}
-
-fn count(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
 }

@@ -11,6 +11,7 @@ use rand::RngExt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::measure;
 use crate::settle::settle;
 use crate::shell::Shell;
 use crate::store::{Claim, StoreError};
@@ -79,13 +80,12 @@ async fn one(shell: Arc<Shell>, claim: Claim, lease: SignedDuration) {
         }
         settled = settle(&shell, &claim, call_by).await;
     }
-    metrics::histogram!("concilia_worker_settle_seconds").record(started.elapsed());
     let outcome = match &settled {
         Ok(()) => "ok",
         Err(StoreError::Conflict) => "conflict",
         Err(_) => "error",
     };
-    metrics::counter!("concilia_worker_settled_total", "outcome" => outcome).increment(1);
+    measure::settled(outcome, started.elapsed());
     match settled {
         Ok(()) => {}
         Err(StoreError::Conflict) => {
@@ -102,7 +102,7 @@ async fn one(shell: Arc<Shell>, claim: Claim, lease: SignedDuration) {
 /// A bug in one stream's way must not stop the others, nor go unseen.
 fn report_crash(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
-        metrics::counter!("concilia_worker_settled_total", "outcome" => "crash").increment(1);
+        measure::crashed();
         tracing::error!(%error, "settling a stream crashed; it is tried again when its lease ends");
     }
 }

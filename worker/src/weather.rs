@@ -203,7 +203,7 @@ async fn look_after(shell: &Shell, account: &AccountShell) -> Result<(), StoreEr
     let current = account.current(shell.store.as_ref(), now).await?;
     for system in [System::Odoo, System::Ventipay] {
         let outage = current.state.outages.get(&system);
-        crate::measure::outage(account.name.as_str(), system.word(), outage.is_some());
+        crate::measure::breaker(&account.name, system.word(), outage.is_some());
         let Some(outage) = outage else { continue };
         let since = outage.since;
         let due = account.failures.with(system, |count| {

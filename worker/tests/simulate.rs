@@ -198,7 +198,11 @@ impl Run {
     async fn new(seed: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("log.db").display());
-        let settings = config::Store { url: Secret::new(&url), connections_max: 2 };
+        let settings = config::Store {
+            url: Secret::new(&url),
+            connections_max: 2,
+            ..config::Store::default()
+        };
         let clock = Arc::new(ManualClock::at(START.parse().unwrap()));
         let odoo = Arc::new(FakeOdoo {
             dice: Mutex::new(StdRng::seed_from_u64(seed ^ 1)),

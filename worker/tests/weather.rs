@@ -110,7 +110,11 @@ impl Run {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("log.db").display());
-        let store = config::Store { url: Secret::new(&url), connections_max: 2 };
+        let store = config::Store {
+            url: Secret::new(&url),
+            connections_max: 2,
+            ..config::Store::default()
+        };
         let clock = Arc::new(ManualClock::at(START.parse().unwrap()));
         let odoo = Arc::new(Scripted::default());
         *odoo.database.lock().unwrap() = Some("u1".to_owned());

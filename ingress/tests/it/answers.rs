@@ -60,7 +60,7 @@ async fn the_published_vectors_are_received_and_carried_unchanged() {
         assert_eq!(webhooks[0].body, body.as_bytes());
         assert_eq!(webhooks[0].signature, header);
         assert_eq!(webhooks[0].received_at.as_second(), NOW_S);
-        assert_eq!(webhooks[0].traceparent, None);
+        assert!(webhooks[0].traceparent.is_some(), "a trace of its own");
         assert_eq!(desk.paper.messages()[0].subject, "ventipay.events.main.checkout.paid");
     }
 }
@@ -271,15 +271,41 @@ async fn secrets_are_replaced_without_refusing_what_is_genuine() {
     assert_eq!((post(SECRET).await, post("whs_new").await), (401, 200));
 }
 
-#[tokio::test]
-async fn a_trace_context_travels_and_anything_else_does_not() {
+/// What the broker was given for a request with these trace headers: trace id, span id, flags.
+async fn traced(sent: &[&str]) -> (String, String, String) {
     let desk = Desk::new();
+    let mut request = signed(BODY);
+    for line in sent {
+        request.headers_mut().append("traceparent", line.parse().unwrap());
+    }
+    assert_eq!(desk.send(request).await.status, 200);
+    let carried = desk.webhooks()[0].traceparent.clone().unwrap();
+    let [version, trace, span, flags] = carried.split('-').collect::<Vec<_>>()[..] else {
+        panic!("{carried}");
+    };
+    assert_eq!(version, "00");
+    (trace.to_owned(), span.to_owned(), flags.to_owned())
+}
+
+#[tokio::test]
+async fn a_trace_goes_on_through_the_broker_one_step_further() {
+    let (id, parent) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
+    for flags in ["00", "01"] {
+        let (trace, span, kept) = traced(&[&format!("00-{id}-{parent}-{flags}")]).await;
+        assert_eq!((trace.as_str(), kept.as_str()), (id, flags));
+        assert_ne!(span, parent, "our step is not the caller's");
+    }
+}
+
+#[tokio::test]
+async fn a_request_without_a_true_trace_starts_one() {
     let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    for (sent, kept) in [(good, Some(good)), ("00-x", None), ("", None)] {
-        let mut request = signed(BODY);
-        request.headers_mut().insert("traceparent", sent.parse().unwrap());
-        assert_eq!(desk.send(request).await.status, 200);
-        assert_eq!(desk.webhooks().last().unwrap().traceparent.as_deref(), kept);
+    let mut seen = std::collections::BTreeSet::new();
+    for sent in [&[][..], &["00-x"], &[""], &[good, good], &[&good.to_uppercase()]] {
+        let (trace, span, flags) = traced(sent).await;
+        assert!(trace != "0af7651916cd43dd8448eb211c80319c", "{sent:?}");
+        assert_eq!((trace.len(), span.len(), flags.as_str()), (32, 16, "01"));
+        assert!(seen.insert(trace), "each its own");
     }
 }
 

@@ -42,6 +42,7 @@ pub(super) const KNOWN: &[(&str, Kind)] = &[
     ("ingress.connections_max", Kind::Number(1, 1_000_000)),
     ("ingress.queue_max", Kind::Number(1, 1_000_000)),
     ("store.url", TEXT),
+    ("store.password_file", TEXT),
     ("store.connections_max", Kind::Number(1, 1_000)),
     ("worker.admin_listen", TEXT),
     ("worker.batch", Kind::Number(1, 1_000)),

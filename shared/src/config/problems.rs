@@ -27,6 +27,11 @@ impl Config {
             ["sqlite:", "postgres:", "postgresql:"].iter().any(|start| store.starts_with(start)),
             "store.url must start with postgres:// or sqlite://.",
         );
+        check(
+            self.store.password_file.is_none() || takes_a_password(store),
+            "store.password_file is for a postgres:// url that names a user and holds no password: \
+             remove it, or write store.url = \"postgres://user@host/database\".",
+        );
         if let Some(url) = &self.nats.monitor_url {
             check(is_http(url), "nats.monitor_url must start with http:// or https://.");
             check(!address::has_credentials(url), &credentials("nats.monitor_url"));
@@ -180,6 +185,14 @@ impl Ventipay {
     }
 }
 
+/// `postgres://user@host/…`: a user, and room for a password.
+fn takes_a_password(store: &str) -> bool {
+    let Some((scheme, rest)) = store.split_once("://") else { return false };
+    let user = rest.rsplit_once('@').map(|(user, _)| user);
+    scheme.starts_with("postgres")
+        && user.is_some_and(|user| !user.is_empty() && !user.contains(':'))
+}
+
 fn is_http(url: &str) -> bool {
     url.starts_with("http://") || url.starts_with("https://")
 }
@@ -238,6 +251,20 @@ mod tests {
             problems("connector = \"jumpseller\"\ncustom_field = \"x_order\"")
                 .contains("read by connector custom only")
         );
+    }
+
+    #[test]
+    fn a_password_file_is_for_a_postgres_url_without_password() {
+        let with =
+            |url: &str| load(&format!("[store]\nurl = \"{url}\"\npassword_file = \"/run/p\""), []);
+        for good in ["postgres://u@h/d", "postgresql://u@h:5432/d?sslmode=require"] {
+            assert!(with(good).is_ok(), "{good}");
+        }
+        for bad in ["postgres://u:hidden@h/d", "postgres://h/d", "postgres://@h/d", "sqlite://u@x"]
+        {
+            let said = with(bad).unwrap_err().to_string();
+            assert!(said.contains("store.password_file") && !said.contains("hidden"), "{said}");
+        }
     }
 
     #[test]

@@ -155,13 +155,15 @@ pub enum LatePolicy {
 pub struct Store {
     /// `postgres://…` or `sqlite://path`. May hold a password.
     pub url: Secret,
+    /// A file that holds PostgreSQL's password, where the url holds none.
+    pub password_file: Option<PathBuf>,
     /// Most connections of one process.
     pub connections_max: u32,
 }
 
 impl Default for Store {
     fn default() -> Self {
-        Self { url: Secret::new("sqlite://concilia.db"), connections_max: 8 }
+        Self { url: Secret::new("sqlite://concilia.db"), password_file: None, connections_max: 8 }
     }
 }
 

@@ -124,7 +124,11 @@ impl System {
 
     /// The log, read by the test itself.
     pub async fn log(&self) -> std::sync::Arc<dyn EventStore> {
-        let config = config::Store { url: Secret::new(&self.settings.store), connections_max: 2 };
+        let config = config::Store {
+            url: Secret::new(&self.settings.store),
+            connections_max: 2,
+            ..config::Store::default()
+        };
         store::open(&config).await.expect("the store opens")
     }
 

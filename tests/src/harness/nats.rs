@@ -127,13 +127,18 @@ impl NatsServer {
     }
 }
 
+/// The configuration it runs with, the one containers and quickstart use too.
+pub fn config_file() -> PathBuf {
+    process::checkout().join("deploy/nats.conf")
+}
+
 fn spawn(folder: &Path, port: u16, monitor_port: u16, start: u32) -> anyhow::Result<Process> {
     let program =
         process::program("NATS_SERVER", ".tools/nats-server-2.15.1/nats-server", "nats-server");
     let mut command = Command::new(&program);
     command
         .arg("-c")
-        .arg(process::checkout().join("deploy/nats.conf"))
+        .arg(config_file())
         .args(["-a", "127.0.0.1"])
         .args(["-p", &port.to_string(), "-m", &monitor_port.to_string()])
         .arg("-sd")

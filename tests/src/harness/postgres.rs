@@ -239,6 +239,11 @@ fn await_ready(log: &Path) -> anyhow::Result<()> {
     }
 }
 
+/// Where one of PostgreSQL's programs is, such as `psql`.
+pub fn program(name: &str) -> Option<PathBuf> {
+    find_bin().map(|bin| bin.join(name))
+}
+
 fn find_bin() -> Option<PathBuf> {
     let has_programs =
         |folder: &PathBuf| folder.join("initdb").exists() && folder.join("postgres").exists();

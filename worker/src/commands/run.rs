@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use concilia_shared::config::Config;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Admin};
 use crate::shell::Shell;
-use crate::{consume, news, run, weather, wire};
+use crate::{consume, news, run, telemetry, weather, wire};
 
 /// What one process does; several processes share the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -33,8 +33,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Runs the roles until SIGTERM or SIGINT; an ended role ends the process.
 pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
-    let metrics =
-        PrometheusBuilder::new().install_recorder().context("installing the metrics recorder")?;
+    let metrics = telemetry::start_metrics()?;
     let config = Arc::new(config);
     let shell = Arc::new(wire::shell(&config).await?);
     let stop = CancellationToken::new();

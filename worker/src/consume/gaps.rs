@@ -13,6 +13,7 @@ use concilia_shared::config;
 use tokio_util::sync::CancellationToken;
 
 use super::{Source, report, to_arrival};
+use crate::measure;
 use crate::shell::Shell;
 use crate::store::{Arrival, BrokerPosition};
 
@@ -108,7 +109,7 @@ async fn admit(shell: &Shell, batch: &mut Vec<Arrival>) -> anyhow::Result<u64> {
     }
     let admissions = shell.store.admit(batch, shell.clock.now()).await?;
     report(batch, &admissions);
-    metrics::counter!("concilia_worker_gap_messages_total").increment(admissions.len() as u64);
+    measure::gap_messages(admissions.len() as u64);
     batch.clear();
     Ok(admissions.len() as u64)
 }

@@ -89,6 +89,7 @@ impl Client {
     ) -> Result<Value, RpcError> {
         let id = if action.kind == actions::BOOK.kind { ids.book } else { ids.observe };
         let args = Args::on(&[id])
+            .operation(action.kind)
             .context("active_model", actions::MODEL)
             .context("tz", TIME_ZONE)
             .context("concilia", request);
@@ -103,7 +104,7 @@ impl Client {
     /// their external ids (measured on 17, 18, 19); what Odoo's own menus are made from tells
     /// the members of an action's group, and nobody else, its id.
     async fn find(&self) -> Result<ActionIds, RpcError> {
-        let args = Args::none().with("model_name", actions::MODEL);
+        let args = Args::none().operation("find").with("model_name", actions::MODEL);
         let bindings = self
             .rpc
             .call("ir.actions.actions", "get_bindings", args)

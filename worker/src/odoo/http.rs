@@ -10,6 +10,7 @@ use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
 use super::classify::{RpcError, classify_transfer, retry_after_s};
+use crate::trace;
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -63,6 +64,9 @@ impl Http {
         let mut request = self.client.post(format!("{}{path}", self.base)).json(body);
         if let Some(Bearer { key, database }) = bearer {
             request = request.bearer_auth(key.expose()).header("X-Odoo-Database", *database);
+        }
+        if let Some(step) = trace::header() {
+            request = request.header(trace::HEADER, step);
         }
         let mut response = request.send().await.map_err(|error| {
             let sent = !(error.is_connect() || error.is_builder());

@@ -16,7 +16,7 @@ pub(super) fn path(model: &str, method: &str) -> String {
 
 /// The keyword arguments, `ids` and `context` among them.
 pub(super) fn body(args: Args) -> Value {
-    let Args { ids, mut named, context } = args;
+    let Args { ids, mut named, context, .. } = args;
     if let Some(ids) = ids {
         named.insert("ids".to_owned(), Value::from(ids));
     }

@@ -31,7 +31,7 @@ pub(super) fn execute(
     method: &str,
     args: Args,
 ) -> Value {
-    let Args { ids, mut named, context } = args;
+    let Args { ids, mut named, context, .. } = args;
     let mut positional: Vec<Value> = ids.map(Value::from).into_iter().collect();
     if let Some(by_position) = by_position(method) {
         positional.extend(named.remove(by_position));

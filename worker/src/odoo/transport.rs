@@ -7,7 +7,7 @@
 //! ([`super::classify`]), and what is called ([`super::client`], [`super::setup`]).
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use concilia_shared::config::{Odoo, Transport};
 use concilia_shared::secret::Secret;
@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 use super::classify::{RpcError, classify_status};
 use super::http::{Bearer, Http};
 use super::{json2, jsonrpc};
+use crate::measure;
 
 /// First series that has `/json/2`.
 const JSON2_SINCE: u64 = 19;
@@ -70,6 +71,7 @@ pub struct Args {
     pub(super) ids: Option<Vec<i64>>,
     pub(super) named: Map<String, Value>,
     pub(super) context: Map<String, Value>,
+    operation: Option<&'static str>,
 }
 
 impl Args {
@@ -83,6 +85,13 @@ impl Args {
     #[must_use]
     pub fn on(ids: &[i64]) -> Self {
         Self { ids: Some(ids.to_vec()), ..Self::default() }
+    }
+
+    /// Counted under this name.
+    #[must_use]
+    pub fn operation(mut self, name: &'static str) -> Self {
+        self.operation = Some(name);
+        self
     }
 
     /// With a named argument.
@@ -134,6 +143,8 @@ impl Rpc {
     /// Calls `model.method`.
     pub async fn call(&self, model: &str, method: &str, args: Args) -> Result<Value, RpcError> {
         let api = self.connected().await.map_err(RpcError::of_a_read)?;
+        let operation = args.operation.unwrap_or("other");
+        let started = Instant::now();
         let result = match *api {
             Api::JsonRpc { uid } => {
                 let frame = jsonrpc::execute(&self.endpoint, uid, model, method, args);
@@ -141,6 +152,7 @@ impl Rpc {
             }
             Api::Json2 => self.json2(model, method, args).await,
         };
+        measure::odoo_request(operation, class(&result), started.elapsed());
         if let Err(RpcError::Denied { .. } | RpcError::Misconfigured { .. }) = &result {
             self.forget(&api).await;
         }
@@ -162,7 +174,10 @@ impl Rpc {
         if let Some(api) = &*known {
             return Ok(Arc::clone(api));
         }
-        let api = Arc::new(self.connect().await?);
+        let started = Instant::now();
+        let connected = self.connect().await;
+        measure::odoo_request("authenticate", class(&connected), started.elapsed());
+        let api = Arc::new(connected?);
         tracing::info!(
             api = match *api {
                 Api::JsonRpc { .. } => "JSON-RPC",
@@ -263,6 +278,18 @@ pub(super) fn major(version: &str) -> Option<u64> {
         .take_while(char::is_ascii_digit)
         .collect();
     digits.parse().ok()
+}
+
+/// How metrics name what came of a call.
+fn class<T>(result: &Result<T, RpcError>) -> &'static str {
+    match result {
+        Ok(_) => "ok",
+        Err(RpcError::Unavailable { .. }) => "unavailable",
+        Err(RpcError::Unknown { .. }) => "unknown",
+        Err(RpcError::Denied { .. }) => "denied",
+        Err(RpcError::Missing { .. } | RpcError::Misconfigured { .. }) => "not_ready",
+        Err(RpcError::Fault { .. }) => "fault",
+    }
 }
 
 fn not_odoo() -> RpcError {

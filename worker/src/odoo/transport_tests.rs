@@ -1,7 +1,7 @@
 //! The transport against servers that misbehave in each way that has a class.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
@@ -31,6 +31,8 @@ struct Served {
     answer: Option<Canned>,
     authenticated: AtomicUsize,
     versions: AtomicUsize,
+    /// The trace each request came with.
+    traces: Mutex<Vec<Option<String>>>,
 }
 
 fn result(value: &Value) -> Response {
@@ -40,6 +42,8 @@ fn result(value: &Value) -> Response {
 async fn handle(State(served): State<Arc<Served>>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     let bearer = request.headers().get("authorization").cloned();
+    let trace = request.headers().get("traceparent").map(|it| it.to_str().unwrap().to_owned());
+    served.traces.lock().unwrap().push(trace);
     let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap();
     if path == "/jsonrpc" {
@@ -124,6 +128,25 @@ async fn from_19_on_json_2_is_spoken() {
     let answer = ping(&rpc).await.unwrap();
     assert_eq!(answer, json!(["/json/2/res.partner/read", {"ids": [1]}]));
     assert_eq!(served.authenticated.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn calls_in_a_scope_carry_the_event_s_trace_each_as_a_step_of_its_own() {
+    let event = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for series in [17, 19] {
+        let (rpc, served) = serve(odoo(series)).await;
+        crate::trace::scope(Some(event), ping(&rpc)).await.unwrap();
+        ping(&rpc).await.unwrap();
+        let mut traces = served.traces.lock().unwrap().clone();
+        assert_eq!(traces.pop(), Some(None), "outside there is none");
+        let traces: Vec<String> = traces.into_iter().map(Option::unwrap).collect();
+        assert_eq!(traces.len(), 3, "version, login and the call itself");
+        let spans: std::collections::BTreeSet<&str> = traces
+            .iter()
+            .map(|trace| trace.strip_prefix("00-0af7651916cd43dd8448eb211c80319c-").unwrap())
+            .collect();
+        assert!(spans.len() == 3 && !spans.contains("b7ad6b7169203331-01"), "{spans:?}");
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 //! followed, because they would carry the key elsewhere. Neither key nor body nor address
 //! enters a log or an error. Not here: what an answer means ([`super::wire`]).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use concilia_shared::id::CheckoutId;
@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::{Ventipay, VentipayError, wire};
 use crate::domain::observe::AtVentipay;
+use crate::{measure, trace};
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -59,13 +60,14 @@ impl Client {
 
     async fn read_checkout(&self, id: &CheckoutId) -> Result<AtVentipay, VentipayError> {
         // A checkout's id holds only letters, digits, '-' and '_': nothing to escape.
-        let response = self
+        let mut request = self
             .http
             .get(format!("{}/checkouts/{id}", self.base))
-            .basic_auth(self.key.expose(), None::<&str>)
-            .send()
-            .await
-            .map_err(|error| unavailable(describe(&error)))?;
+            .basic_auth(self.key.expose(), None::<&str>);
+        if let Some(step) = trace::header() {
+            request = request.header(trace::HEADER, step);
+        }
+        let response = request.send().await.map_err(|error| unavailable(describe(&error)))?;
         let status = response.status();
         tracing::debug!(
             checkout = %id,
@@ -99,7 +101,17 @@ impl Client {
 #[async_trait]
 impl Ventipay for Client {
     async fn checkout(&self, id: &CheckoutId) -> Result<AtVentipay, VentipayError> {
-        self.read_checkout(id).await
+        let started = Instant::now();
+        let answer = self.read_checkout(id).await;
+        let class = match &answer {
+            // An answer too, but nothing can be done with it.
+            Ok(AtVentipay::Unreadable { .. }) => "unreadable",
+            Ok(_) => "ok",
+            Err(VentipayError::Unavailable { .. }) => "unavailable",
+            Err(VentipayError::Denied { .. }) => "denied",
+        };
+        measure::ventipay_request("checkout", class, started.elapsed());
+        answer
     }
 }
 
@@ -222,6 +234,23 @@ mod tests {
         assert!(request.starts_with("get /v1/checkouts/chk_1 http/1.1"), "{request}");
         // base64 of "key_test_hidden:".
         assert!(request.contains("authorization: basic a2v5x3rlc3rfaglkzgvuog=="), "{request}");
+    }
+
+    #[tokio::test]
+    async fn a_call_carries_the_trace_it_is_made_in_and_none_outside() {
+        let (base, asked) = server(http("200 OK", "", PAID)).await;
+        let id = CheckoutId::parse("chk_1").unwrap();
+        let client = client(&base, 5_000);
+        let event = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        trace::scope(Some(event), client.checkout(&id)).await.unwrap();
+        client.checkout(&id).await.unwrap();
+        let asked = asked.lock().unwrap();
+        assert!(
+            asked[0].contains("traceparent: 00-0af7651916cd43dd8448eb211c80319c-"),
+            "{asked:?}"
+        );
+        assert!(!asked[0].contains("b7ad6b7169203331"), "a step of its own");
+        assert!(!asked[1].contains("traceparent"));
     }
 
     #[tokio::test]

@@ -1,9 +1,11 @@
 //! Opening PostgreSQL: what is refused, the schema, and how sessions are set up.
 
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
 use concilia_shared::config;
+use concilia_shared::secret::Secret;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{Connection, raw_sql};
 
@@ -34,10 +36,13 @@ const CONNECTION_LIFETIME: Duration = Duration::from_mins(30);
 impl PostgresStore {
     /// Checks the server, brings the schema up to date, and opens a pool.
     pub async fn open(config: &config::Store) -> Result<Self, StoreError> {
-        let options = PgConnectOptions::from_str(config.url.expose())
+        let mut options = PgConnectOptions::from_str(config.url.expose())
             // The error could quote the url, which may hold a password.
             .map_err(|_| StoreError::Refused("store.url does not read as a url.".to_owned()))?
             .application_name("concilia-worker");
+        if let Some(file) = &config.password_file {
+            options = options.password(password(file)?.expose());
+        }
         bounded(async {
             let mut connection = PgConnection::connect_with(&options).await?;
             refuse_unsafe(&mut connection).await?;
@@ -55,6 +60,16 @@ impl PostgresStore {
             .connect_lazy_with(options);
         Ok(Self { pool })
     }
+}
+
+fn password(file: &Path) -> Result<Secret, StoreError> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        StoreError::Refused(format!(
+            "store.password_file {} cannot be read: {error}.",
+            file.display()
+        ))
+    })?;
+    Ok(Secret::new(&text))
 }
 
 /// Limits of a session, and what must hold in each, however late it was opened.

@@ -184,6 +184,7 @@ mod tests {
         let config = config::Store {
             url: concilia_shared::secret::Secret::new("sqlite::memory:"),
             connections_max: 1,
+            ..config::Store::default()
         };
         let error = SqliteStore::open(&config).await.unwrap_err();
         assert!(error.to_string().contains("keeps nothing"), "{error}");
