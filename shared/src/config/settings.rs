@@ -52,7 +52,8 @@ impl Account {
         // Secrets would come back as three stars: only settings travel through the table.
         table.retain(|key, _| SETTINGS.contains(&key) || key == "environment");
         for (key, value) in changes {
-            let Some(kind) = SETTINGS.contains(&key).then(|| keys::of_account(key)).flatten() else {
+            let Some(kind) = SETTINGS.contains(&key).then(|| keys::of_account(key)).flatten()
+            else {
                 return Err(vec![format!(
                     "There is no setting {key}; the settings are {}.",
                     SETTINGS.join(COMMA)
