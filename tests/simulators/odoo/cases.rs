@@ -46,21 +46,31 @@ fn every_case_of_the_actions_holds_in_the_emulation() {
 
 fn run_case(series: Series, case: &Json) -> Result<(), String> {
     let today = case["world"]["today"].as_str().unwrap_or("2026-11-23").to_owned();
-    let mut world = build(series, &case["world"], &today);
+    // The clock is that of the run; all cases tell the same, but those about time.
+    let now = case["world"]["now"].as_str().unwrap_or("2026-11-23 15:00:00");
+    let today = Clock { today, now: now.to_owned() };
+    let today = &today;
+    let mut world = build(series, &case["world"], today);
     for call in case["calls"].as_array().unwrap() {
-        run_call(&mut world, call, &today)?;
+        run_call(&mut world, call, today)?;
     }
     match &case["after"] {
         Json::Null => Ok(()),
-        after => check_after(&mut world, after, &today),
+        after => check_after(&mut world, after, today),
     }
 }
 
-fn caller(context: Json, today: &str) -> Caller {
-    Caller { uid: seed::ADMIN, context, today: today.to_owned(), now: format!("{today} 12:00:00") }
+/// When a case plays.
+struct Clock {
+    today: String,
+    now: String,
 }
 
-fn edit<T>(world: &mut World, today: &str, change: impl FnOnce(&mut Tx<'_>) -> T) -> T {
+fn caller(context: Json, today: &Clock) -> Caller {
+    Caller { uid: seed::ADMIN, context, today: today.today.clone(), now: today.now.clone() }
+}
+
+fn edit<T>(world: &mut World, today: &Clock, change: impl FnOnce(&mut Tx<'_>) -> T) -> T {
     let snapshot = world.committed.clone();
     let mut tx = Tx::begin(world, snapshot, caller(json!({}), today));
     let outcome = change(&mut tx);
@@ -70,7 +80,7 @@ fn edit<T>(world: &mut World, today: &str, change: impl FnOnce(&mut Tx<'_>) -> T
 
 // One call.
 
-fn run_call(world: &mut World, call: &Json, today: &str) -> Result<(), String> {
+fn run_call(world: &mut World, call: &Json, today: &Clock) -> Result<(), String> {
     let series = world.series;
     let snapshot = world.committed.clone();
     if call["others"].is_object() {
@@ -78,6 +88,9 @@ fn run_call(world: &mut World, call: &Json, today: &str) -> Result<(), String> {
             put_rows(tx, &call["others"], today);
             for order in ids(&call["others"]["touched"]) {
                 tx.touch("sale.order", order).unwrap();
+            }
+            for transaction in ids(&call["others"]["touched_transactions"]) {
+                tx.touch("payment.transaction", transaction).unwrap();
             }
         });
     }
@@ -159,7 +172,7 @@ fn rows<'j>(json: &'j Json, key: &str) -> impl Iterator<Item = &'j Json> {
     json[key].as_array().into_iter().flatten()
 }
 
-fn build(series: Series, given: &Json, today: &str) -> World {
+fn build(series: Series, given: &Json, today: &Clock) -> World {
     let admin = Login { login: "admin".to_owned(), password: "admin".to_owned(), api_key: None };
     let uuid = given["database"].as_str().unwrap_or("db-uuid");
     let mut world = seed::world(series, &admin, uuid);
@@ -257,7 +270,7 @@ fn put_providers(tx: &mut Tx<'_>, given: &Json) {
 }
 
 /// Rows that may be there before, or that others commit meanwhile.
-fn put_rows(tx: &mut Tx<'_>, given: &Json, today: &str) {
+fn put_rows(tx: &mut Tx<'_>, given: &Json, today: &Clock) {
     for row in rows(given, "orders") {
         put_order(tx, row);
     }
@@ -286,6 +299,16 @@ fn currency(tx: &Tx<'_>, row: &Json) -> Value {
     Value::Ref(found.unwrap_or_else(|| panic!("no currency {name}")).0)
 }
 
+/// When a row was written last.
+fn written(row: &Json) -> &str {
+    row["written"].as_str().unwrap_or("2026-11-01 12:00:00")
+}
+
+/// A partner of a case: 1 is the customer.
+fn partner(row: &Json) -> Value {
+    Value::Ref(seed::CUSTOMER - 1 + row["partner"].as_i64().unwrap_or(1))
+}
+
 fn put_order(tx: &mut Tx<'_>, row: &Json) {
     let mut order = Record::default()
         .with("state", row["state"].as_str().unwrap_or("sale"))
@@ -293,10 +316,11 @@ fn put_order(tx: &mut Tx<'_>, row: &Json) {
         .with("currency_id", currency(tx, row))
         .with("amount_total", amount(&row["total"]))
         .with("partner_id", Value::Ref(seed::CUSTOMER))
-        .with("partner_invoice_id", Value::Ref(seed::CUSTOMER));
+        .with("partner_invoice_id", Value::Ref(seed::CUSTOMER))
+        .with("write_date", written(row));
     for (name, value) in row.as_object().unwrap() {
         if let (Json::String(text), false) =
-            (value, ["state", "currency", "total"].contains(&name.as_str()))
+            (value, ["state", "currency", "total", "written"].contains(&name.as_str()))
         {
             order.set(name, text.as_str());
         }
@@ -320,6 +344,10 @@ fn put_invoice(tx: &mut Tx<'_>, row: &Json) {
         .with("amount_total", amount(&row["total"]))
         .with("amount_residual", residual)
         .with("sim_orders", row["order"].as_i64().into_iter().collect::<Vec<Id>>());
+    invoice.set("partner_id", partner(row));
+    invoice.set("write_date", written(row));
+    invoice.set("invoice_date", row["date"].as_str().unwrap_or("2026-11-23"));
+    invoice.set("sim_other_account", row["other_account"].as_bool().unwrap_or(false));
     if let Some(name) = row["name"].as_str() {
         invoice.set("name", name);
     }
@@ -354,7 +382,7 @@ fn ids(json: &Json) -> Vec<Id> {
     json.as_array().into_iter().flatten().filter_map(Json::as_i64).collect()
 }
 
-fn put_transaction(tx: &mut Tx<'_>, row: &Json, today: &str) {
+fn put_transaction(tx: &mut Tx<'_>, row: &Json, today: &Clock) {
     let id = row["id"].as_i64().unwrap();
     let provider = row["provider"].as_i64().unwrap_or(7);
     let of_provider =
@@ -367,34 +395,59 @@ fn put_transaction(tx: &mut Tx<'_>, row: &Json, today: &str) {
         .with("amount", amount(&row["amount"]))
         .with("currency_id", currency(tx, row))
         .with("company_id", Value::Ref(company))
-        .with("is_post_processed", true)
+        .with("is_post_processed", row["is_post_processed"].as_bool().unwrap_or(false))
+        .with("partner_id", Value::Ref(seed::CUSTOMER))
+        .with("write_date", written(row))
         .with("sale_order_ids", ids(&row["orders"]))
         .with("invoice_ids", ids(&row["invoices"]));
-    if let Some(text) = row["provider_reference"].as_str() {
-        record.set("provider_reference", text);
+    for field in ["provider_reference", "state_message"] {
+        if let Some(text) = row[field].as_str() {
+            record.set(field, text);
+        }
     }
     if let Some(name) = row["payment"].as_str() {
-        let payment = Record::default()
-            .with("name", name)
-            .with("state", if tx.series() == Series::V17 { "posted" } else { "paid" })
-            .with("date", row["date"].as_str().unwrap_or(today))
-            .with("amount", amount(&row["amount"]))
-            .with("currency_id", currency(tx, row))
-            .with("company_id", Value::Ref(company))
-            .with("payment_type", "inbound")
-            .with("payment_transaction_id", Value::Ref(id));
-        tx.put_at("account.payment", id + 7000, payment);
+        put_payment(tx, row, id, company, name, today);
         record.set("payment_id", Value::Ref(id + 7000));
-        for invoice in ids(&row["invoices"]) {
-            reconciled(tx, id + 7000, invoice);
-        }
     }
     tx.put_at("payment.transaction", id, record);
 }
 
+/// The payment of a transaction, with its entry; what is not credit has paid its invoices, or
+/// something long gone.
+fn put_payment(tx: &mut Tx<'_>, row: &Json, id: Id, company: Id, name: &str, today: &Clock) {
+    let state = if tx.series() == Series::V17 { "posted" } else { "paid" };
+    let is = |field: &str, usual: &str| {
+        row["payment_is"][field].as_str().map_or_else(|| usual.to_owned(), str::to_owned)
+    };
+    tx.put_at("account.move", id + 8000, Record::default().with("move_type", "entry"));
+    let mut payment = Record::default()
+        .with("name", name)
+        .with("state", is("state", state))
+        .with("date", row["date"].as_str().unwrap_or(&today.today))
+        .with("amount", amount(&row["amount"]))
+        .with("currency_id", currency(tx, row))
+        .with("company_id", Value::Ref(company))
+        .with("partner_id", Value::Ref(seed::CUSTOMER))
+        .with("payment_type", is("payment_type", "inbound"))
+        .with("payment_transaction_id", Value::Ref(id));
+    if row["payment_is"]["move_id"] != json!(false) {
+        payment.set("move_id", Value::Ref(id + 8000));
+    }
+    tx.put_at("account.payment", id + 7000, payment);
+    let credit = row["credit"].as_str().and_then(Amount::parse).unwrap_or_default();
+    for (place, invoice) in ids(&row["invoices"]).into_iter().chain([GONE]).enumerate() {
+        let used = if place == 0 { amount(&row["amount"]) - credit } else { Amount(0) };
+        let matched = Record::default()
+            .with("payment", Value::Ref(id + 7000))
+            .with("move", Value::Ref(invoice))
+            .with("amount", used);
+        tx.insert(accounting::MATCH, matched).unwrap();
+    }
+}
+
 // The world after.
 
-fn check_after(world: &mut World, after: &Json, today: &str) -> Result<(), String> {
+fn check_after(world: &mut World, after: &Json, today: &Clock) -> Result<(), String> {
     let series = world.series;
     edit(world, today, |tx| {
         for (key, expected) in after.as_object().unwrap() {

@@ -8,7 +8,7 @@ use concilia_shared::money::{Currency, Money};
 use concilia_shared::secret::Secret;
 use concilia_tests::odoo::fixtures::{Invoice, NewOrder};
 use concilia_tests::odoo::{Series, SimOdoo, SimOdooOptions, seed};
-use concilia_worker::domain::observe::{Book, BookOutcome, Lookup, Probe};
+use concilia_worker::domain::observe::{Book, Command, Lookup, Outcome, Probe};
 use concilia_worker::odoo::Odoo;
 use concilia_worker::odoo::client::Client;
 use concilia_worker::odoo::setup::{SetupRequest, setup};
@@ -59,16 +59,14 @@ async fn the_worker_sets_up_twice_observes_and_books_once() {
         let odoo = SimOdoo::start(SimOdooOptions::new(series)).await.unwrap();
         set_up(&odoo, transport).await;
         assert!(odoo.add_key("concilia", "bot-key"));
-        let client = Client::new(
-            endpoint(&odoo, transport, "concilia", "bot-key"),
-            seed::COMPANY,
-            Vec::new(),
-        )
-        .unwrap();
+        let client =
+            Client::new(endpoint(&odoo, transport, "concilia", "bot-key"), seed::COMPANY).unwrap();
         odoo.add_order(&NewOrder::pesos(15_990, "1001").invoiced(Invoice::Posted));
         let checkout = CheckoutId::parse("chk_1").unwrap();
         let lookup = Lookup {
             checkout: checkout.clone(),
+            references: Vec::new(),
+            domain: None,
             probes: vec![Probe {
                 path: "external_id".to_owned(),
                 field: "client_order_ref".to_owned(),
@@ -77,7 +75,7 @@ async fn the_worker_sets_up_twice_observes_and_books_once() {
         };
         let seen = client.observe(std::slice::from_ref(&lookup)).await.unwrap();
         let order = seen[0].probes[0].orders[0].clone();
-        let book = Book {
+        let book = Command::Book(Box::new(Book {
             checkout,
             amount: Money::new(15_990, Currency::Clp),
             date: "2026-11-22".parse().unwrap(),
@@ -88,13 +86,14 @@ async fn the_worker_sets_up_twice_observes_and_books_once() {
                 .map(|invoice| (invoice.id, invoice.residual.clone()))
                 .collect(),
             confirm: false,
+            accepted: false,
             order,
-        };
+        }));
         let before = odoo.counters();
-        let first = client.book(std::slice::from_ref(&book)).await.unwrap();
-        assert!(matches!(&first[0], BookOutcome::Booked(_)), "{series:?}: {first:?}");
-        let second = client.book(std::slice::from_ref(&book)).await.unwrap();
-        assert!(matches!(&second[0], BookOutcome::Already(_)), "{series:?}: {second:?}");
+        let first = client.perform(std::slice::from_ref(&book)).await.unwrap();
+        assert!(matches!(&first[0], Outcome::Booked(_)), "{series:?}: {first:?}");
+        let second = client.perform(std::slice::from_ref(&book)).await.unwrap();
+        assert!(matches!(&second[0], Outcome::Already(_)), "{series:?}: {second:?}");
         let after = odoo.counters();
         assert_eq!(after.calls["book"], 2);
         assert_eq!(after.writes, before.writes + 1, "the second one wrote something");

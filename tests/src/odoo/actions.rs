@@ -8,12 +8,17 @@
 
 mod book;
 mod common;
+mod complete;
+mod effects;
+mod news;
 mod observe;
+mod own;
+mod perform;
 
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-pub use book::book_beside;
+pub use perform::perform_beside;
 
 use super::errors::{Outcome, Raise, names};
 use super::rights;
@@ -43,7 +48,7 @@ pub fn run(tx: &mut Tx<'_>, id: Id) -> Outcome<Json> {
     let code = record.text("code").to_owned();
     let answer = match which(tx, id) {
         Some(Action::Observe) => observe::observe(tx, &code),
-        Some(Action::Book) => book::book(tx, &code),
+        Some(Action::Book) => perform::perform_all(tx, &code),
         Some(Action::Key) => make_key(tx, &code),
         None => Err(Raise::odoo(
             "builtins.NotImplementedError",

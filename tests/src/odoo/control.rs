@@ -6,8 +6,13 @@
 //! | `GET /healthz` | `ok` |
 //! | `GET /sim/world` | payments, booked sums, orders, invoices, transactions, names |
 //! | `GET /sim/counters` | calls by name, writes, payments |
+//! | `GET /sim/writes` | calls that committed a change, and rows written by model |
 //! | `POST /sim/orders` | makes orders: one [`NewOrder`] or a list |
-//! | `POST /sim/invoice` | `{"order": "S00001", "post": true}` |
+//! | `POST /sim/invoice` | `{"order": "S00001", "post": true, "amount": 300}` (a down payment; else the rest) |
+//! | `POST /sim/post` | `{"invoice": 7}`: posts a draft |
+//! | `POST /sim/portal` | `{"document": "S00001", "amount": 300}`: a customer begins to pay an order or invoice |
+//! | `POST /sim/transaction` | `{"reference": "S00001", "set": {"state": "pending"}}` |
+//! | `POST /sim/cron` | Odoo's own post-processing of transactions |
 //! | `POST /sim/order` | `{"order": "S00001", "set": {"state": "cancel"}}` |
 //! | `POST /sim/faults` | one [`Fault`] or a list |
 //! | `DELETE /sim/faults` | takes faults back, releases holds |
@@ -32,6 +37,8 @@ use super::engine::{Engine, lock};
 use super::errors::{Outcome, Raise};
 use super::faults::Fault;
 use super::fixtures::{self, NewOrder};
+use super::models::{accounting, payment};
+use super::value::{Amount, Id, Record};
 use super::{http, orm, seed};
 
 #[derive(Clone)]
@@ -62,8 +69,13 @@ pub(super) fn router(engine: Arc<Engine>, up: watch::Sender<bool>) -> Router {
         .route("/healthz", get(|| async { "ok" }))
         .route("/sim/world", get(world))
         .route("/sim/counters", get(counters))
+        .route("/sim/writes", get(writes))
         .route("/sim/orders", post(orders))
         .route("/sim/invoice", post(invoice))
+        .route("/sim/post", post(post_draft))
+        .route("/sim/portal", post(portal))
+        .route("/sim/transaction", post(transaction))
+        .route("/sim/cron", post(cron))
         .route("/sim/order", post(order))
         .route("/sim/faults", post(faults).delete(clear))
         .route("/sim/holds/{name}", get(held))
@@ -97,6 +109,11 @@ async fn counters(State(controls): State<Controls>) -> Response {
     })))
 }
 
+async fn writes(State(controls): State<Controls>) -> Response {
+    let counters = lock(&controls.engine.counters).clone();
+    done(Ok(json!({"calls": counters.writes, "rows": counters.rows})))
+}
+
 async fn orders(
     State(controls): State<Controls>,
     Body(new): Body<OneOrMany<NewOrder>>,
@@ -116,6 +133,9 @@ struct InvoiceOf {
     order: String,
     #[serde(default = "yes")]
     post: bool,
+    /// What it asks for; else what is still to be invoiced.
+    #[serde(default)]
+    amount: Option<Json>,
 }
 
 fn yes() -> bool {
@@ -125,10 +145,69 @@ fn yes() -> bool {
 async fn invoice(State(controls): State<Controls>, Body(wanted): Body<InvoiceOf>) -> Response {
     done(controls.engine.edit(|tx| {
         let order = named(tx, &wanted.order)?;
-        let id = fixtures::invoice_order(tx, order, wanted.post)?;
+        let amount = amount(wanted.amount.as_ref())?;
+        let id = fixtures::invoice_part(tx, order, amount, wanted.post)?;
         let row = tx.record("account.move", id)?;
         Ok(json!({"id": id, "name": row.text("name"), "payment_state": row.text("payment_state")}))
     }))
+}
+
+fn amount(json: Option<&Json>) -> Outcome<Option<Amount>> {
+    let read = |json: &Json| Amount::from_json(json).ok_or_else(|| Raise::user("no amount"));
+    json.map(read).transpose()
+}
+
+#[derive(Deserialize)]
+struct PostInvoice {
+    invoice: Id,
+}
+
+async fn post_draft(State(controls): State<Controls>, Body(wanted): Body<PostInvoice>) -> Response {
+    done(controls.engine.edit(|tx| {
+        accounting::action_post(tx, &[wanted.invoice])?;
+        let row = tx.record("account.move", wanted.invoice)?;
+        Ok(json!({"name": row.text("name"), "payment_state": row.text("payment_state")}))
+    }))
+}
+
+#[derive(Deserialize)]
+struct Begun {
+    /// Name of an order or an invoice.
+    document: String,
+    #[serde(default)]
+    amount: Option<Json>,
+}
+
+async fn portal(State(controls): State<Controls>, Body(wanted): Body<Begun>) -> Response {
+    done(controls.engine.edit(|tx| {
+        let amount = amount(wanted.amount.as_ref())?;
+        let (id, reference) = fixtures::portal_transaction(tx, &wanted.document, amount)?;
+        Ok(json!({"id": id, "reference": reference}))
+    }))
+}
+
+#[derive(Deserialize)]
+struct ChangeTransaction {
+    reference: String,
+    set: orm::Values,
+}
+
+async fn transaction(
+    State(controls): State<Controls>,
+    Body(wanted): Body<ChangeTransaction>,
+) -> Response {
+    done(controls.engine.edit(|tx| {
+        let called = |row: &Record| row.text("reference") == wanted.reference;
+        let found = tx.tables().find("payment.transaction", called).map(|(id, _)| id);
+        let id =
+            found.ok_or_else(|| Raise::user(format!("no transaction {}", wanted.reference)))?;
+        orm::write(tx, "payment.transaction", &[id], &wanted.set)?;
+        Ok(json!({"id": id}))
+    }))
+}
+
+async fn cron(State(controls): State<Controls>) -> Response {
+    done(Ok(controls.engine.edit(payment::run_cron)))
 }
 
 #[derive(Deserialize)]

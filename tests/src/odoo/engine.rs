@@ -83,6 +83,8 @@ pub struct Counters {
     pub calls: BTreeMap<String, u64>,
     /// Calls that committed a change.
     pub writes: u64,
+    /// Rows those calls wrote, by model; a row that was only touched counts too.
+    pub rows: BTreeMap<String, u64>,
     /// Calls that were run again after a serialization failure.
     pub run_again: u64,
 }
@@ -191,7 +193,7 @@ impl Engine {
         if acting.race {
             let fresh = world.committed.clone();
             let mut beside = Tx::begin(&mut world, fresh, caller.clone());
-            if actions::book_beside(&mut beside).is_ok() {
+            if actions::perform_beside(&mut beside).is_ok() {
                 beside.commit();
             }
         }
@@ -200,8 +202,9 @@ impl Engine {
             tx.failing.clone_from(&acting.failing);
             match rpc::run(&mut tx, call.clone()) {
                 Ok(answer) => {
+                    let written = tx.written();
                     if tx.commit() {
-                        lock(&self.counters).writes += 1;
+                        self.count_rows(written);
                         self.save(&world);
                     }
                     return Ok(answer);
@@ -214,6 +217,14 @@ impl Engine {
             snapshot = world.committed.clone();
         }
         Err(Raise::serialization().to_odoo())
+    }
+
+    fn count_rows(&self, written: BTreeMap<String, u64>) {
+        let mut counters = lock(&self.counters);
+        counters.writes += 1;
+        for (model, rows) in written {
+            *counters.rows.entry(model).or_insert(0) += rows;
+        }
     }
 
     /// Looks into the database.

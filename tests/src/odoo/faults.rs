@@ -49,6 +49,14 @@ pub enum Step {
     PostProcess,
     /// The order is linked.
     Link,
+    /// A transaction of Odoo's own is written done.
+    Done,
+    /// The quotation is mailed, while post-processing.
+    Mail,
+    /// A transaction is cancelled.
+    Cancel,
+    /// A credit is given to an invoice.
+    Assign,
 }
 
 /// A step of booking that is to fail.

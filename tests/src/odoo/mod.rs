@@ -159,6 +159,16 @@ impl SimOdoo {
         })
     }
 
+    /// A customer begins to pay an order or invoice in the portal: the draft transaction Odoo
+    /// makes of it, and its reference.
+    ///
+    /// # Panics
+    /// When there is no such document, or no provider of ours.
+    pub fn portal_transaction(&self, document: &str) -> (i64, String) {
+        let made = self.edit(|tx| fixtures::portal_transaction(tx, document, None));
+        made.unwrap_or_else(|refused| panic!("no such payment: {refused:?}"))
+    }
+
     /// Every payment, in the order they were entered.
     pub fn payments(&self) -> Vec<PaymentRow> {
         self.look(fixtures::payments)

@@ -168,8 +168,9 @@ impl<'w> Tx<'w> {
     }
 
     /// Inserts a record under a new id.
-    pub fn insert(&mut self, model: &str, record: Record) -> Outcome<Id> {
+    pub fn insert(&mut self, model: &str, mut record: Record) -> Outcome<Id> {
         self.check_unique(model, None, &record)?;
+        self.stamp(model, &mut record);
         let id = self.world.next(model);
         self.put(model, id, Some(record));
         Ok(id)
@@ -187,6 +188,7 @@ impl<'w> Tx<'w> {
         let mut record = self.record(model, id)?;
         change(&mut record);
         self.check_unique(model, Some(id), &record)?;
+        self.stamp(model, &mut record);
         self.put(model, id, Some(record));
         Ok(())
     }
@@ -200,7 +202,26 @@ impl<'w> Tx<'w> {
 
     /// Writes a row without changing it: what stops two bookings of one order.
     pub fn touch(&mut self, model: &str, id: Id) -> Outcome<()> {
-        self.update(model, id, |_| {})
+        self.lock(model, id)?;
+        let record = self.record(model, id)?;
+        self.put(model, id, Some(record));
+        Ok(())
+    }
+
+    /// The moment a row was written, where anybody asks for it: the transaction's own.
+    fn stamp(&self, model: &str, record: &mut Record) {
+        if STAMPED.contains(&model) {
+            record.set("write_date", self.caller.now.as_str());
+        }
+    }
+
+    /// How many rows of each model this transaction has written so far.
+    pub fn written(&self) -> BTreeMap<String, u64> {
+        let mut rows = BTreeMap::new();
+        for (model, _) in &self.touched {
+            *rows.entry(model.clone()).or_insert(0) += 1;
+        }
+        rows
     }
 
     /// A point to go back to.
@@ -254,6 +275,9 @@ impl<'w> Tx<'w> {
         Ok(())
     }
 }
+
+/// Models whose rows tell when they were written.
+const STAMPED: [&str; 3] = ["sale.order", "account.move", "payment.transaction"];
 
 /// A unique constraint of the database.
 struct Unique {

@@ -88,6 +88,47 @@ impl OdooSim {
         made["id"].as_i64().context("the invoice has no id")
     }
 
+    /// Makes a draft invoice of an order, of `amount` or of the rest; answers its id.
+    pub async fn draft(&self, order: &str, amount: Option<i64>) -> anyhow::Result<i64> {
+        let wanted = json!({"order": order, "post": false, "amount": amount});
+        let made = self.post("/invoice", &wanted).await?;
+        made["id"].as_i64().context("the invoice has no id")
+    }
+
+    /// Posts a draft invoice; answers its name.
+    pub async fn post_draft(&self, invoice: i64) -> anyhow::Result<String> {
+        let posted = self.post("/post", &json!({"invoice": invoice})).await?;
+        Ok(posted["name"].as_str().context("the invoice has no name")?.to_owned())
+    }
+
+    /// A customer begins to pay an order or invoice in the portal: id and reference of the
+    /// draft transaction Odoo makes of it.
+    pub async fn portal_transaction(&self, document: &str) -> anyhow::Result<(i64, String)> {
+        self.portal_amount(document, None).await
+    }
+
+    /// As [`Self::portal_transaction`], with an amount that need not be what is asked for.
+    pub async fn portal_amount(
+        &self,
+        document: &str,
+        amount: Option<i64>,
+    ) -> anyhow::Result<(i64, String)> {
+        let made = self.post("/portal", &json!({"document": document, "amount": amount})).await?;
+        let reference = made["reference"].as_str().context("the transaction has no reference")?;
+        Ok((made["id"].as_i64().context("the transaction has no id")?, reference.to_owned()))
+    }
+
+    /// Changes a transaction past the API.
+    pub async fn change_transaction(&self, reference: &str, set: &Value) -> anyhow::Result<()> {
+        self.post("/transaction", &json!({"reference": reference, "set": set})).await.map(drop)
+    }
+
+    /// How many calls have committed a change so far: a replay that wrote nothing leaves it.
+    pub async fn writes(&self) -> anyhow::Result<u64> {
+        let sent = self.http.get(format!("{}/writes", self.base)).send().await;
+        answer(sent).await?["calls"].as_u64().context("the simulated Odoo counts no writes")
+    }
+
     /// What stands in Odoo now.
     pub async fn world(&self) -> anyhow::Result<OdooWorld> {
         let sent = self.http.get(format!("{}/world", self.base)).send().await;

@@ -110,14 +110,14 @@ mod tests {
     }
 
     fn change(key: &str, to: Option<&str>) -> Event {
-        let change =
-            SettingChange { key: key.to_owned(), from: None, to: to.map(str::to_owned) };
+        let change = SettingChange { key: key.to_owned(), from: None, to: to.map(str::to_owned) };
         Event::SettingsChanged { by: "ana".to_owned(), why: None, changes: vec![change] }
     }
 
     #[test]
     fn the_last_change_of_a_setting_counts_and_nothing_is_a_value_too() {
-        let state = fold(&[change("mode", Some("A")), change("mode", Some("B")), change("domain", None)]);
+        let state =
+            fold(&[change("mode", Some("A")), change("mode", Some("B")), change("domain", None)]);
         assert_eq!(state.overrides["mode"].as_deref(), Some("B"));
         assert_eq!(state.overrides["domain"], None);
     }

@@ -82,9 +82,8 @@ mod tests {
     use super::*;
 
     fn overrides(pairs: &[(&str, Option<&str>)]) -> BTreeMap<String, Option<String>> {
-        let owned = |(key, value): &(&str, Option<&str>)| {
-            ((*key).to_owned(), value.map(str::to_owned))
-        };
+        let owned =
+            |(key, value): &(&str, Option<&str>)| ((*key).to_owned(), value.map(str::to_owned));
         pairs.iter().map(owned).collect()
     }
 

@@ -318,12 +318,8 @@ mod tests {
             by: by.clone(),
             why: why.clone(),
         };
-        let accepted = Event::DifferenceAccepted {
-            about: id(),
-            accepted: ParkReason::Disputed,
-            by,
-            why,
-        };
+        let accepted =
+            Event::DifferenceAccepted { about: id(), accepted: ParkReason::Disputed, by, why };
         let state = State::replay(&[told(), parked(), chosen, accepted]);
         assert_eq!(state.told[0].chosen.as_deref(), Some("S1"));
         assert_eq!(state.told[0].accepted, [ParkReason::Disputed]);

@@ -50,7 +50,7 @@ async fn client(answers: impl IntoIterator<Item = (u16, Value)>) -> (Client, Sha
         .with_state(Arc::clone(&script));
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     let endpoint = Endpoint { transport: Transport::Json2, ..Endpoint::for_tests(&url) };
-    (Client::new(endpoint, 1, Vec::new()).unwrap(), script)
+    (Client::new(endpoint, 1).unwrap(), script)
 }
 
 fn bindings(observe: i64, book: i64) -> (u16, Value) {
@@ -63,12 +63,12 @@ fn bindings(observe: i64, book: i64) -> (u16, Value) {
 fn observed(database: &str, names: &[&str]) -> (u16, Value) {
     let items: Vec<Value> = names
         .iter()
-        .map(|name| json!({"name": name, "booked": false, "transactions": [], "probes": []}))
+        .map(|name| json!({"name": name, "booked": false, "transactions": [], "candidates": [], "probes": []}))
         .collect();
     let answer = json!({
-        "protocol": 1, "action": "observe", "version": actions::VERSION, "database": database,
+        "protocol": 2, "action": "observe", "version": actions::VERSION, "database": database,
         "actions": {"observe": actions::OBSERVE.sha256(), "book": actions::BOOK.sha256()},
-        "provider": {"id": 7, "state": "test", "ready": true}, "items": items,
+        "provider": {"id": 7, "state": "test", "ready": true}, "items": items, "news": false,
     });
     (200, json!({"type": "ir.actions.act_window_close", "infos": {"concilia": answer}}))
 }
@@ -80,8 +80,12 @@ fn gone() -> (u16, Value) {
 }
 
 fn lookups(names: &[&str]) -> Vec<Lookup> {
-    let lookup =
-        |name: &&str| Lookup { checkout: CheckoutId::parse(*name).unwrap(), probes: Vec::new() };
+    let lookup = |name: &&str| Lookup {
+        checkout: CheckoutId::parse(*name).unwrap(),
+        references: Vec::new(),
+        probes: Vec::new(),
+        domain: None,
+    };
     names.iter().map(lookup).collect()
 }
 
@@ -151,16 +155,25 @@ async fn two_actions_of_one_name_are_not_chosen_between() {
 }
 
 #[tokio::test]
-async fn a_copy_of_the_database_is_noticed() {
-    let answers =
-        [bindings(10, 11), observed("original", &["chk_1"]), observed("copy", &["chk_1"])];
+async fn the_database_that_answered_last_is_told() {
+    let answers = [bindings(10, 11), observed("original", &[]), observed("copy", &["chk_1"])];
     let (client, _) = client(answers).await;
+    assert_eq!(client.database(), None);
+    client.ping().await.unwrap();
+    assert_eq!(client.database().as_deref(), Some("original"));
     client.observe(&lookups(&["chk_1"])).await.unwrap();
-    let error = client.observe(&lookups(&["chk_1"])).await.unwrap_err();
-    let OdooError::NotReady(NotReady::Misconfigured { detail }) = error else {
-        panic!("{error:?}")
-    };
-    assert!(detail.contains("Another database"), "{detail}");
+    assert_eq!(client.database().as_deref(), Some("copy"));
+}
+
+#[tokio::test]
+async fn a_ping_asks_about_nothing_and_hears_what_the_account_lacks() {
+    let (status, mut answer) = observed("u", &[]);
+    answer["infos"]["concilia"]["provider"] = json!(false);
+    let (client, script) = client([bindings(10, 11), (status, answer)]).await;
+    assert_eq!(client.ping().await, Err(OdooError::NotReady(NotReady::NoProvider)));
+    let (_, body) = script.lock().unwrap().calls[1].clone();
+    assert_eq!((&body["ids"], &body["context"]["concilia"]["items"]), (&json!([10]), &json!([])));
+    assert_eq!(client.database(), None, "an answer that was not believed named a database");
 }
 
 #[tokio::test]
@@ -169,26 +182,8 @@ async fn an_unknown_outcome_is_one_only_where_something_may_have_been_written() 
     let (client, _) = client([bindings(10, 11), cut_off(), cut_off()]).await;
     let error = client.observe(&lookups(&["chk_1"])).await.unwrap_err();
     assert!(matches!(error, OdooError::Unavailable { .. }), "{error:?}");
-    let order = crate::domain::observe::Order {
-        id: 42,
-        name: "S00042".to_owned(),
-        state: "sale".to_owned(),
-        company_id: 1,
-        currency: "CLP".to_owned(),
-        total: "1".to_owned(),
-        transactions: Vec::new(),
-        invoices: Vec::new(),
-    };
-    let book = Book {
-        checkout: CheckoutId::parse("chk_1").unwrap(),
-        amount: concilia_shared::money::Money::new(1, concilia_shared::money::Currency::Clp),
-        date: "2026-11-22".parse().unwrap(),
-        order,
-        currency: "CLP".to_owned(),
-        invoices: Vec::new(),
-        confirm: false,
-    };
-    let error = client.book(&[book]).await.unwrap_err();
+    let complete = Command::Complete { checkout: CheckoutId::parse("chk_1").unwrap() };
+    let error = client.perform(&[complete]).await.unwrap_err();
     assert!(matches!(error, OdooError::Unknown { .. }), "{error:?}");
 }
 

@@ -32,7 +32,7 @@ use records::Records;
 
 /// Version of what is put into Odoo, kept there as the parameter `concilia.setup_version`. An
 /// older program refuses to work on what a newer one has set up.
-pub const SETUP_VERSION: u32 = 1;
+pub const SETUP_VERSION: u32 = 2;
 
 /// What to set up, for one account.
 #[derive(Debug, Clone)]

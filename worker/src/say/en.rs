@@ -37,7 +37,9 @@ pub(super) fn status(status: &Status) -> String {
             "Canceled before it was paid; Odoo has no transaction of it to cancel.".to_owned()
         }
         Status::Recorded(RecordReason::Overtaken { status }) => {
-            format!("Told canceled, but Ventipay shows the checkout as {status} by now; nothing was cancelled.")
+            format!(
+                "Told canceled, but Ventipay shows the checkout as {status} by now; nothing was cancelled."
+            )
         }
     }
 }
@@ -45,25 +47,39 @@ pub(super) fn status(status: &Status) -> String {
 pub(super) fn pending(reason: &PendingReason) -> String {
     match reason {
         PendingReason::NoMatch { looked_for } => {
-            format!("No order in Odoo matches{} yet. It is looked for again by itself; if it stays, check the connector, or choose the order with `concilia-worker match`.", values(looked_for))
+            format!(
+                "No order in Odoo matches{} yet. It is looked for again by itself; if it stays, check the connector, or choose the order with `concilia-worker match`.",
+                values(looked_for)
+            )
         }
         PendingReason::NoTransaction { looked_for } => {
-            format!("Odoo has no transaction{} of this checkout yet. It is looked for again by itself; if it stays, check the mode and reference_keys.", values(looked_for))
+            format!(
+                "Odoo has no transaction{} of this checkout yet. It is looked for again by itself; if it stays, check the mode and reference_keys.",
+                values(looked_for)
+            )
         }
         PendingReason::NoInvoiceYet { order } => {
             format!("Order {order} has no posted invoice yet, and this account waits for one.")
         }
         PendingReason::NotPaidYet { status } => {
-            format!("Ventipay shows the checkout as {status}, not paid; it is asked again by itself.")
+            format!(
+                "Ventipay shows the checkout as {status}, not paid; it is asked again by itself."
+            )
         }
         PendingReason::NotCanceledYet { status } => {
-            format!("Ventipay shows the checkout as {status}, not canceled; it is asked again by itself.")
+            format!(
+                "Ventipay shows the checkout as {status}, not canceled; it is asked again by itself."
+            )
         }
         PendingReason::Changed { what } => {
             format!("Odoo changed while booking ({what}); it is looked at again by itself.")
         }
-        PendingReason::OdooUnavailable => "Odoo does not answer; it is tried again by itself.".to_owned(),
-        PendingReason::VentipayUnavailable => "Ventipay does not answer; it is tried again by itself.".to_owned(),
+        PendingReason::OdooUnavailable => {
+            "Odoo does not answer; it is tried again by itself.".to_owned()
+        }
+        PendingReason::VentipayUnavailable => {
+            "Ventipay does not answer; it is tried again by itself.".to_owned()
+        }
         PendingReason::NotReady { why } => not_ready(why),
     }
 }

@@ -37,7 +37,9 @@ pub(super) fn status(status: &Status) -> String {
             "Anulado antes de pagarse; Odoo no tiene una transacción suya que cancelar.".to_owned()
         }
         Status::Recorded(RecordReason::Overtaken { status }) => {
-            format!("Informado como anulado, pero Ventipay ya muestra el checkout como {status}; no se canceló nada.")
+            format!(
+                "Informado como anulado, pero Ventipay ya muestra el checkout como {status}; no se canceló nada."
+            )
         }
     }
 }
@@ -45,19 +47,29 @@ pub(super) fn status(status: &Status) -> String {
 pub(super) fn pending(reason: &PendingReason) -> String {
     match reason {
         PendingReason::NoMatch { looked_for } => {
-            format!("Ningún pedido de Odoo calza{} todavía. Se vuelve a buscar solo; si se queda así, revise el conector o elija el pedido con `concilia-worker match`.", values(looked_for))
+            format!(
+                "Ningún pedido de Odoo calza{} todavía. Se vuelve a buscar solo; si se queda así, revise el conector o elija el pedido con `concilia-worker match`.",
+                values(looked_for)
+            )
         }
         PendingReason::NoTransaction { looked_for } => {
-            format!("Odoo aún no tiene una transacción{} de este checkout. Se vuelve a buscar solo; si se queda así, revise el modo y reference_keys.", values(looked_for))
+            format!(
+                "Odoo aún no tiene una transacción{} de este checkout. Se vuelve a buscar solo; si se queda así, revise el modo y reference_keys.",
+                values(looked_for)
+            )
         }
         PendingReason::NoInvoiceYet { order } => {
             format!("El pedido {order} aún no tiene factura publicada, y esta cuenta la espera.")
         }
         PendingReason::NotPaidYet { status } => {
-            format!("Ventipay muestra el checkout como {status}, no pagado; se vuelve a consultar solo.")
+            format!(
+                "Ventipay muestra el checkout como {status}, no pagado; se vuelve a consultar solo."
+            )
         }
         PendingReason::NotCanceledYet { status } => {
-            format!("Ventipay muestra el checkout como {status}, no anulado; se vuelve a consultar solo.")
+            format!(
+                "Ventipay muestra el checkout como {status}, no anulado; se vuelve a consultar solo."
+            )
         }
         PendingReason::Changed { what } => {
             format!("Odoo cambió mientras se contabilizaba ({what}); se vuelve a revisar solo.")

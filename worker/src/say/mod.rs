@@ -219,8 +219,13 @@ mod tests {
             late_s: None,
             fact: crate::domain::event::Fact::Other,
         };
-        let of =
-            |conflicts| Told { webhook: webhook.clone(), status: Status::Reconciled, conflicts, chosen: None, accepted: Vec::new() };
+        let of = |conflicts| Told {
+            webhook: webhook.clone(),
+            status: Status::Reconciled,
+            conflicts,
+            chosen: None,
+            accepted: Vec::new(),
+        };
         assert_eq!(told(&of(0), Lang::En), "In Odoo.");
         assert!(told(&of(2), Lang::En).contains("2 more times"));
         assert!(told(&of(2), Lang::Es).contains("2 veces"));

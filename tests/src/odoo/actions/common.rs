@@ -7,8 +7,11 @@ use serde_json::{Value as Json, json};
 use crate::odoo::errors::{Outcome, Raise};
 use crate::odoo::models::accounting;
 use crate::odoo::orm;
-use crate::odoo::value::{Id, Record};
+use crate::odoo::value::{Amount, Id, Record};
 use crate::odoo::world::Tx;
+
+/// States of a payment that counts: 17 says posted, 18 and 19 the other two.
+pub(super) const LIVE_PAYMENT: [&str; 3] = ["posted", "in_process", "paid"];
 
 pub(super) struct Provider {
     pub(super) id: Id,
@@ -19,8 +22,9 @@ pub(super) struct Provider {
 
 pub(super) struct Request {
     pub(super) company: Id,
-    pub(super) domain: Vec<Json>,
     pub(super) items: Vec<Json>,
+    /// What news are asked for, if they are.
+    pub(super) news: Option<Json>,
     pub(super) ours: Vec<Id>,
     pub(super) provider: Option<Provider>,
 }
@@ -28,9 +32,9 @@ pub(super) struct Request {
 pub(super) fn read_request(tx: &Tx<'_>) -> Outcome<Request> {
     let request = need(&tx.caller.context, "concilia")?;
     let items = need(request, "items")?.as_array().cloned().unwrap_or_default();
-    if need(request, "protocol")? != &json!(1) || items.len() > 100 {
+    if need(request, "protocol")? != &json!(2) || items.len() > 100 {
         return Err(Raise::user(
-            "Concilia: this action speaks protocol 1, with at most 100 items a call.",
+            "Concilia: this action speaks protocol 2, with at most 100 items a call.",
         ));
     }
     let company = need(request, "company_id")?.as_i64().unwrap_or(0);
@@ -43,8 +47,8 @@ pub(super) fn read_request(tx: &Tx<'_>) -> Outcome<Request> {
         .collect();
     Ok(Request {
         company,
-        domain: request.get("domain").and_then(Json::as_array).cloned().unwrap_or_default(),
         items,
+        news: request.get("news").filter(|news| news.is_object()).cloned(),
         ours,
         provider: find_provider(tx, company),
     })
@@ -128,7 +132,7 @@ pub(super) fn invoice_row(tx: &Tx<'_>, id: Id) -> Json {
     let name = row.text("name");
     let live = |payment: &Id| {
         let payment = tx.get("account.payment", *payment);
-        payment.is_some_and(|row| ["posted", "in_process", "paid"].contains(&row.text("state")))
+        payment.is_some_and(|row| LIVE_PAYMENT.contains(&row.text("state")))
     };
     let payments = accounting::payments_of_invoice(tx, id).iter().filter(|one| live(one)).count();
     json!({
@@ -138,6 +142,51 @@ pub(super) fn invoice_row(tx: &Tx<'_>, id: Id) -> Json {
         "total": row.amount("amount_total").text(places),
         "residual": row.amount("amount_residual").text(places), "payments": payments,
     })
+}
+
+/// Posted invoices of a transaction's orders, also those that came after the payment.
+fn order_invoices(tx: &Tx<'_>, transaction: &Record) -> Vec<Id> {
+    let orders = transaction.references("sale_order_ids");
+    tx.ids_where("account.move", |row| {
+        row.text("state") == "posted"
+            && row.text("move_type") == "out_invoice"
+            && orders.iter().any(|order| row.leads_to("sim_orders", *order))
+    })
+}
+
+/// What nothing has used up yet of a payment that counts.
+fn open_credit(tx: &Tx<'_>, payment: Id) -> Amount {
+    let state = tx.get("account.payment", payment).map_or("", |row| row.text("state"));
+    let live = LIVE_PAYMENT.contains(&state);
+    if live { accounting::credit(tx, payment) } else { Amount(0) }
+}
+
+/// Which invoices of its own orders could take a booking's open credit, oldest first.
+pub(super) fn owed(tx: &Tx<'_>, transaction: &Record) -> Vec<Id> {
+    let Some(payment) = transaction.reference("payment_id") else {
+        return Vec::new();
+    };
+    let Some(money) = tx.get("account.payment", payment) else {
+        return Vec::new();
+    };
+    if money.reference("move_id").is_none() || !open_credit(tx, payment).is_positive() {
+        return Vec::new();
+    }
+    let mut found: Vec<(String, Id)> = Vec::new();
+    for id in order_invoices(tx, transaction) {
+        let Some(invoice) = tx.get("account.move", id) else { continue };
+        let fits = invoice.reference("company_id") == transaction.reference("company_id")
+            && invoice.reference("currency_id") == money.reference("currency_id")
+            && invoice.reference("partner_id") == money.reference("partner_id")
+            && !invoice.flag("sim_other_account");
+        let open = invoice.amount("amount_residual").is_positive()
+            && matches!(invoice.text("payment_state"), "not_paid" | "partial");
+        if fits && open {
+            found.push((invoice.text("invoice_date").to_owned(), id));
+        }
+    }
+    found.sort();
+    found.into_iter().map(|(_, id)| id).collect()
 }
 
 pub(super) fn booking_row(tx: &Tx<'_>, id: Id) -> Json {
@@ -158,12 +207,21 @@ pub(super) fn booking_row(tx: &Tx<'_>, id: Id) -> Json {
         .filter_map(|id| tx.get("sale.order", id))
         .map(|order| order.text("name"))
         .collect();
-    let invoices: Vec<Json> =
-        sorted("invoice_ids").into_iter().map(|id| invoice_row(tx, id)).collect();
+    let mut invoices = order_invoices(tx, row);
+    invoices.extend(row.references("invoice_ids"));
+    invoices.sort_unstable();
+    invoices.dedup();
+    let invoices: Vec<Json> = invoices.into_iter().map(|id| invoice_row(tx, id)).collect();
+    let credit = payment.filter(|row| row.reference("move_id").is_some()).map(|payment_row| {
+        let (_, places) = currency_of(tx, payment_row);
+        let id = row.reference("payment_id").unwrap_or_default();
+        open_credit(tx, id).text(places)
+    });
     json!({
         "transaction": row.text("reference"), "state": row.text("state"),
         "amount": row.amount("amount").text(places), "currency": currency,
         "company_id": row.reference("company_id"), "payment": payment_text("name"),
         "date": payment_text("date"), "orders": orders, "invoices": invoices,
+        "credit": credit.map_or(json!(false), Json::from),
     })
 }

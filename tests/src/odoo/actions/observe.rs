@@ -6,12 +6,15 @@ use super::common::{
     Request, booking_row, currency_of, database, invoice_row, named, need, read_request,
     transaction_row, version,
 };
-use super::text_hash;
+use super::{news, text_hash};
 use crate::odoo::errors::Outcome;
 use crate::odoo::fields::Kind;
 use crate::odoo::orm::{self, Paging};
-use crate::odoo::value::Id;
+use crate::odoo::value::{Id, Record};
 use crate::odoo::world::Tx;
+
+/// Most candidates told of one checkout.
+const CANDIDATES_MAX: usize = 20;
 
 pub(super) fn observe(tx: &Tx<'_>, code: &str) -> Outcome<Json> {
     let request = read_request(tx)?;
@@ -23,10 +26,14 @@ pub(super) fn observe(tx: &Tx<'_>, code: &str) -> Outcome<Json> {
         json!(false),
         |provider| json!({"id": provider.id, "state": provider.state, "ready": provider.ready}),
     );
+    let news = match &request.news {
+        Some(asked) => news::news(tx, &request, asked)?,
+        None => json!(false),
+    };
     Ok(json!({
-        "protocol": 1, "action": "observe", "version": version(code), "database": database(tx),
+        "protocol": 2, "action": "observe", "version": version(code), "database": database(tx),
         "actions": {"observe": stored_hash(tx, "action_observe"), "book": stored_hash(tx, "action_book")},
-        "provider": provider, "items": items,
+        "provider": provider, "items": items, "news": news,
     }))
 }
 
@@ -51,24 +58,84 @@ fn observe_item(tx: &Tx<'_>, request: &Request, item: &Json) -> Outcome<Json> {
         .take(20)
         .map(|(_, row)| transaction_row(tx, &request.ours, row))
         .collect();
+    let domain = need(item, "domain")?.as_array().cloned().unwrap_or_default();
     let mut probes = Vec::new();
     for probe in need(item, "probes")?.as_array().into_iter().flatten() {
-        probes.push(probe_row(tx, request, probe)?);
+        probes.push(probe_row(tx, request, probe, &domain)?);
     }
     Ok(json!({
         "name": name, "booked": booked.map_or(json!(false), |id| booking_row(tx, id)),
-        "transactions": others, "probes": probes,
+        "transactions": others, "candidates": candidate_rows(tx, request, item, booked)?, "probes": probes,
     }))
 }
 
-fn probe_row(tx: &Tx<'_>, request: &Request, probe: &Json) -> Outcome<Json> {
+/// Those that carry the checkout's id first, then those called as asked, in the order asked;
+/// each once.
+fn candidate_rows(
+    tx: &Tx<'_>,
+    request: &Request,
+    item: &Json,
+    booked: Option<Id>,
+) -> Outcome<Vec<Json>> {
+    let name = need(item, "name")?.as_str().unwrap_or_default();
+    let ours = |row: &Record| {
+        row.text("provider_reference") == name
+            && row.reference("provider_id").is_some_and(|id| request.ours.contains(&id))
+    };
+    let mut found: Vec<(Id, Json)> = tx
+        .rows("payment.transaction")
+        .filter(|(_, row)| ours(row))
+        .map(|(id, _)| (id, json!("checkout")))
+        .collect();
+    for (place, reference) in need(item, "references")?.as_array().into_iter().flatten().enumerate()
+    {
+        let value = need(reference, "value")?.as_str().unwrap_or_default();
+        let called = tx.tables().find("payment.transaction", |row| row.text("reference") == value);
+        if let Some((id, _)) = called
+            && found.iter().all(|(known, _)| *known != id)
+        {
+            found.push((id, json!(place)));
+        }
+    }
+    found.retain(|(id, _)| Some(*id) != booked);
+    found.truncate(CANDIDATES_MAX);
+    Ok(found.into_iter().map(|(id, by)| candidate_row(tx, request, id, &by)).collect())
+}
+
+fn candidate_row(tx: &Tx<'_>, request: &Request, id: Id, found_by: &Json) -> Json {
+    let Some(row) = tx.get("payment.transaction", id) else {
+        return Json::Null;
+    };
+    let sorted = |field: &str| {
+        let mut ids = row.references(field).to_vec();
+        ids.sort_unstable();
+        ids
+    };
+    let orders: Vec<Json> =
+        sorted("sale_order_ids").into_iter().map(|id| order_row(tx, request, id)).collect();
+    let invoices: Vec<Json> =
+        sorted("invoice_ids").into_iter().map(|id| invoice_row(tx, id)).collect();
+    let mut shown = transaction_row(tx, &request.ours, row);
+    shown["id"] = json!(id);
+    shown["found_by"] = found_by.clone();
+    shown["orders"] = json!(orders);
+    shown["invoices"] = json!(invoices);
+    shown
+}
+
+/// Whether one can search orders by a field's text.
+pub(super) fn searchable(tx: &Tx<'_>, field: &str) -> bool {
+    let kind = orm::field(tx, "sale.order", field).map(|field| &field.kind);
+    matches!(kind, Some(Kind::Char | Kind::Text))
+}
+
+fn probe_row(tx: &Tx<'_>, request: &Request, probe: &Json, domain: &[Json]) -> Outcome<Json> {
     let field = need(probe, "field")?.as_str().unwrap_or_default();
     let value = need(probe, "value")?;
-    let kind = orm::field(tx, "sale.order", field).map(|field| &field.kind);
-    let known = matches!(kind, Some(Kind::Char | Kind::Text));
+    let known = searchable(tx, field);
     let mut orders = Vec::new();
     if known && value.as_str().is_some_and(|text| !text.is_empty()) {
-        let mut domain = request.domain.clone();
+        let mut domain = domain.to_vec();
         domain.push(json!(["company_id", "=", request.company]));
         domain.push(json!([field, "=", value]));
         let paging = Paging { order: Some("id"), limit: Some(5), ..Paging::default() };

@@ -22,9 +22,7 @@ use concilia_shared::config::Mode;
 use super::event::{Booking, Fact, Matched};
 use super::interpret::match_keys;
 use super::observe::{AtVentipay, Command, InOdoo, Lookup, Outcome, Probe, Reference};
-use super::reason::{
-    IgnoreReason, NotReady, ParkReason, PendingReason, RecordReason,
-};
+use super::reason::{IgnoreReason, NotReady, ParkReason, PendingReason, RecordReason};
 use super::settings::Settings;
 use super::state::{State, Status, Told};
 
@@ -150,11 +148,7 @@ pub fn decide(
 }
 
 /// Judges what came of a command. `None`: somebody else is at it, ask again.
-pub fn conclude(
-    command: &Command,
-    outcome: Outcome,
-    matched: Option<Matched>,
-) -> Option<Verdict> {
+pub fn conclude(command: &Command, outcome: Outcome, matched: Option<Matched>) -> Option<Verdict> {
     let mode = match command {
         Command::Book(_) => Mode::B,
         Command::Confirm(_) => Mode::A,

@@ -86,10 +86,8 @@ pub(super) fn judge(
     if settings.mode.looks_for_transactions() || chosen {
         if let Some(candidate) = transaction::find(paid, lookup, &seen.odoo)? {
             let judged = transaction::judge(told, paid, candidate, &seen.odoo, date, settings);
-            let differs = matches!(
-                judged,
-                Err(Verdict::Parked(ParkReason::TransactionMismatch { .. }))
-            );
+            let differs =
+                matches!(judged, Err(Verdict::Parked(ParkReason::TransactionMismatch { .. })));
             // A person chose an order: its transaction need not fit.
             if !(differs && chosen) {
                 return judged;

@@ -141,7 +141,7 @@ fn into_all<A, B>(rows: Vec<A>, into: fn(A) -> B) -> Vec<B> {
 }
 
 #[cfg(test)]
-mod tests;
+mod perform_tests;
 
 #[cfg(test)]
 mod tests;

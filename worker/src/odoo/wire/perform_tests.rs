@@ -1,0 +1,171 @@
+//! What is performed and what came of it, as `worker/actions/README.md` shows them.
+
+use concilia_shared::money::{Currency, Money};
+use serde_json::json;
+
+use super::rows::{InvoiceRow, OrderRow};
+use super::tests::{booked, checkout, enveloped, invoice, order};
+use super::*;
+use crate::domain::observe::{Book, Cancel, Candidate, Command, Confirm, Outcome, Transaction};
+
+fn book() -> Command {
+    let order = serde_json::from_value::<OrderRow>(order()).unwrap().into_domain();
+    Command::Book(Box::new(Book {
+        checkout: checkout("chk_1"),
+        amount: Money::new(15_990, Currency::Clp),
+        date: "2026-11-22".parse().unwrap(),
+        order,
+        currency: "CLP".to_owned(),
+        invoices: vec![(9, "15990".to_owned())],
+        confirm: false,
+        accepted: false,
+    }))
+}
+
+fn confirm() -> Command {
+    let transaction = Transaction {
+        reference: "S00042-1".to_owned(),
+        provider_reference: None,
+        ours: true,
+        state: "pending".to_owned(),
+        amount: "15990".to_owned(),
+        currency: "CLP".to_owned(),
+        company_id: 1,
+    };
+    Command::Confirm(Box::new(Confirm {
+        checkout: checkout("chk_1"),
+        amount: Money::new(15_990, Currency::Clp),
+        date: "2026-11-22".parse().unwrap(),
+        currency: "CLP".to_owned(),
+        candidate: Candidate {
+            id: 5,
+            found_by: "checkout".to_owned(),
+            transaction,
+            orders: vec![serde_json::from_value::<OrderRow>(order()).unwrap().into_domain()],
+            invoices: vec![serde_json::from_value::<InvoiceRow>(invoice()).unwrap().into_domain()],
+        },
+        accepted: true,
+    }))
+}
+
+fn cancel() -> Command {
+    Command::Cancel(Box::new(Cancel {
+        checkout: checkout("chk_1"),
+        id: 5,
+        reference: "S00042-1".to_owned(),
+        state: "draft".to_owned(),
+        message: "Canceled at Ventipay.".to_owned(),
+    }))
+}
+
+fn complete() -> Command {
+    Command::Complete { checkout: checkout("chk_1") }
+}
+
+/// What comes of a command that was answered so; what is not given is `false`.
+fn answered(command: Command, given: &Value) -> Result<Outcome, NotReady> {
+    let mut item = json!({"name": "chk_1", "why": false, "detail": false, "booking": false, "transaction": false});
+    for (key, value) in given.as_object().unwrap() {
+        item[key] = value.clone();
+    }
+    let answer = json!({"protocol": 2, "action": "book", "version": actions::VERSION, "database": "uuid-1",
+                        "items": [item]});
+    let mut told = perform::answer(enveloped(&answer), &[command])?;
+    Ok(told.answer.remove(0))
+}
+
+fn outcome(given: &Value) -> Result<Outcome, NotReady> {
+    answered(book(), given)
+}
+
+#[test]
+fn what_is_to_be_performed_is_written_as_documented() {
+    assert_eq!(
+        perform::request(1, &[book(), confirm(), cancel(), complete()]),
+        json!({"protocol": 2, "company_id": 1, "items": [
+            {"kind": "book", "name": "chk_1", "amount": "15990", "currency": "CLP", "date": "2026-11-22",
+             "confirm": false, "accepted": false,
+             "order": {"id": 42, "name": "S00042", "total": "15990", "state": "sale"},
+             "invoices": [{"id": 9, "residual": "15990"}]},
+            {"kind": "confirm", "name": "chk_1", "amount": "15990", "currency": "CLP", "date": "2026-11-22",
+             "accepted": true, "transaction": {"id": 5, "reference": "S00042-1", "state": "pending"},
+             "orders": [{"id": 42, "name": "S00042", "total": "15990", "state": "sale"}],
+             "invoices": [{"id": 9, "residual": "0"}]},
+            {"kind": "cancel", "name": "chk_1", "message": "Canceled at Ventipay.",
+             "transaction": {"id": 5, "reference": "S00042-1", "state": "draft"}},
+            {"kind": "complete", "name": "chk_1"}]})
+    );
+}
+
+#[test]
+fn each_status_becomes_its_outcome() {
+    let stands = outcome(&json!({"status": "booked", "booking": booked()})).unwrap();
+    let Outcome::Booked(booking) = stands else { panic!("{stands:?}") };
+    assert_eq!(booking.invoices[0].name, "FAC 000001");
+    assert_eq!(booking.credit.as_deref(), Some("0"));
+    let refused = |why: &str, detail: &str| Outcome::Refused {
+        why: why.to_owned(),
+        detail: detail.to_owned(),
+    };
+    let table = [
+        (json!({"status": "already", "booking": booked()}), Outcome::Already(booking)),
+        (
+            json!({"status": "changed", "why": "order_total"}),
+            Outcome::Changed { what: "order_total".to_owned() },
+        ),
+        (json!({"status": "again", "why": "race"}), Outcome::Again),
+        (json!({"status": "refused", "why": "above_document"}), refused("above_document", "")),
+        (
+            json!({"status": "failed", "why": "odoo", "detail": "No journal."}),
+            refused("odoo", "No journal."),
+        ),
+    ];
+    for (given, expected) in table {
+        assert_eq!(outcome(&given), Ok(expected), "{given}");
+    }
+}
+
+#[test]
+fn a_fence_of_the_account_is_no_verdict_on_the_payment() {
+    let refused = |why: &str| outcome(&json!({"status": "refused", "why": why}));
+    assert_eq!(refused("no_provider"), Err(NotReady::NoProvider));
+    assert_eq!(refused("not_ready"), Err(NotReady::NoProvider));
+    assert_eq!(refused("provider_disabled"), Err(NotReady::ProviderDisabled));
+}
+
+#[test]
+fn a_status_nobody_documented_is_not_guessed_at() {
+    for given in [json!({"status": "done", "booking": booked()}), json!({"status": "booked"})] {
+        assert_eq!(outcome(&given), Err(NotReady::ActionMissing), "{given}");
+    }
+    let other = json!({"protocol": 2, "action": "book", "version": actions::VERSION, "database": "u", "items": []});
+    assert_eq!(perform::answer(enveloped(&other), &[book()]), Err(NotReady::ActionMissing));
+    let named = json!({"status": "again", "name": "chk_2"});
+    assert_eq!(outcome(&named), Err(NotReady::ActionMissing));
+}
+
+#[test]
+fn a_document_without_a_name_has_odoo_s_sign_for_it() {
+    let mut row = booked();
+    row["invoices"][0]["name"] = json!(false);
+    let outcome = outcome(&json!({"status": "booked", "booking": row})).unwrap();
+    let Outcome::Booked(booking) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(booking.invoices[0].name, "/");
+}
+
+#[test]
+fn a_cancelled_transaction_is_told_to_whoever_cancelled_and_to_nobody_else() {
+    let given = json!({"status": "canceled", "transaction": "S00042-1"});
+    let canceled = Outcome::Canceled { transaction: "S00042-1".to_owned() };
+    assert_eq!(answered(cancel(), &given), Ok(canceled));
+    for command in [book(), confirm(), complete()] {
+        assert_eq!(answered(command, &given), Err(NotReady::ActionMissing));
+    }
+    let booked = json!({"status": "booked", "booking": booked()});
+    assert_eq!(answered(cancel(), &booked), Err(NotReady::ActionMissing));
+    let already = answered(cancel(), &json!({"status": "already", "booking": booked["booking"]}));
+    assert!(matches!(already, Ok(Outcome::Already(_))), "{already:?}");
+    for command in [confirm(), complete()] {
+        assert!(matches!(answered(command, &booked), Ok(Outcome::Booked(_))));
+    }
+}
