@@ -4,12 +4,18 @@
 
 use std::time::Duration;
 
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 
 /// Requests answered, by outcome (the `error` of the answer, or `received`).
 pub const HTTP_REQUESTS: &str = "concilia_ingress_http_requests_total";
-/// Signatures judged, by result.
+/// Requests that came as far as their signature, by result (`valid`, `invalid`, `no_secret`,
+/// `missing`, `malformed`) and by the header's form (`one` signature, `several` as in a
+/// rotation, `none` that reads).
 pub const SIGNATURES: &str = "concilia_ingress_signature_total";
+/// Bytes of each body read.
+pub const BODY_BYTES: &str = "concilia_ingress_body_bytes";
 /// Messages in each batch published.
 pub const BATCH_SIZE: &str = "concilia_ingress_publish_batch_size";
 /// Seconds from publishing a batch to its synced acknowledgement or its failure, by result.
@@ -23,26 +29,49 @@ pub const BROKER_READY: &str = "concilia_ingress_broker_ready";
 
 /// Gives each metric its help text.
 pub fn describe() {
-    describe_counter!(HTTP_REQUESTS, "Requests answered, by outcome.");
-    describe_counter!(SIGNATURES, "Signatures judged, by result.");
-    describe_histogram!(BATCH_SIZE, "Messages in each batch published.");
+    describe_counter!(HTTP_REQUESTS, Unit::Count, "Requests answered, by outcome.");
+    describe_counter!(SIGNATURES, Unit::Count, "Signatures, by result and form of the header.");
+    describe_histogram!(BODY_BYTES, Unit::Bytes, "Bytes of each body read.");
+    describe_histogram!(BATCH_SIZE, Unit::Count, "Messages in each batch published.");
     describe_histogram!(
         ACK_SECONDS,
+        Unit::Seconds,
         "Seconds from publishing a batch to its synced acknowledgement or its failure."
     );
-    describe_gauge!(QUEUE_DEPTH, "Webhooks waiting for the broker.");
-    describe_counter!(LATE, "Genuine webhooks outside the tolerance, by direction.");
+    describe_gauge!(QUEUE_DEPTH, Unit::Count, "Webhooks waiting for the broker.");
+    describe_counter!(LATE, Unit::Count, "Genuine webhooks outside the tolerance, by direction.");
     describe_gauge!(BROKER_READY, "1 while the broker is connected, judged and trusted.");
+    // What has a closed set of labels is there from the start: a rate misses the step by which
+    // a counter appears.
+    answered("received", 0);
+    for direction in ["stale", "future"] {
+        counter!(LATE, "direction" => direction).increment(0);
+    }
+    for form in ["one", "several"] {
+        for result in ["valid", "invalid", "no_secret"] {
+            signatures(result, form, 0);
+        }
+    }
+    for result in ["missing", "malformed"] {
+        signatures(result, "none", 0);
+    }
+    queue_depth(0);
+    broker_ready(false);
 }
 
-/// A request was answered.
-pub fn answered(outcome: &'static str) {
-    counter!(HTTP_REQUESTS, "outcome" => outcome).increment(1);
+/// So many requests were answered.
+pub fn answered(outcome: &'static str, requests: u64) {
+    counter!(HTTP_REQUESTS, "outcome" => outcome).increment(requests);
 }
 
-/// A signature was judged.
-pub fn signature(result: &'static str) {
-    counter!(SIGNATURES, "result" => result).increment(1);
+/// So many signatures of this form came to this result.
+pub fn signatures(result: &'static str, form: &'static str, count: u64) {
+    counter!(SIGNATURES, "result" => result, "form" => form).increment(count);
+}
+
+/// A body was read.
+pub fn body(bytes: usize) {
+    histogram!(BODY_BYTES).record(small(bytes));
 }
 
 /// A genuine webhook was outside the tolerance.

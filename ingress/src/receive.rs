@@ -111,7 +111,7 @@ async fn respond(ingress: &Ingress, account: Option<&str>, request: Request) -> 
 
 /// Counts and logs a refusal; what was received is logged where its id is known.
 fn tell(ingress: &Ingress, answer: Answer) -> Response {
-    measure::answered(answer.outcome());
+    measure::answered(answer.outcome(), 1);
     if !answer.status().is_success()
         && let Some(held_back) = ingress.refusals.pass((ingress.clock)())
     {
@@ -130,12 +130,17 @@ async fn receive(
     let (head, body) = request.into_parts();
     let body = body::read(body, ingress.rules.request_timeout).await?;
     let received_at = (ingress.clock)();
+    measure::body(body.len());
 
-    let (signature, header) = signature_of(&head.headers)?;
+    let (signature, header) = signature_of(&head.headers).inspect_err(|answer| {
+        let missing = matches!(answer, Answer::SignatureMissing);
+        measure::signatures(if missing { "missing" } else { "malformed" }, "none", 1);
+    })?;
     // Looked up only now: a slow body must not be judged by secrets replaced meanwhile.
     let secrets = ingress.accounts.borrow().secrets(&account);
     let signer = header.signer(&secrets, &body);
-    measure::signature(signature_result(signer, secrets.len()));
+    let form = if header.is_several() { "several" } else { "one" };
+    measure::signatures(signature_result(signer, secrets.len()), form, 1);
     let signer = signer.ok_or(Answer::NotAccepted)?;
     let late_s = lateness(&ingress.rules, &header, received_at)?;
 

@@ -22,6 +22,9 @@ const ACK_BUCKETS: [f64; 12] =
 
 const BATCH_BUCKETS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
 
+/// Bytes; the largest is what is accepted at all.
+const BODY_BUCKETS: [f64; 6] = [1_024.0, 4_096.0, 16_384.0, 65_536.0, 131_072.0, 262_144.0];
+
 /// How often the metrics' own memory is tidied; without it histograms grow for ever.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -64,7 +67,8 @@ fn builder() -> anyhow::Result<PrometheusBuilder> {
     let named = |name: &str| Matcher::Full(name.to_owned());
     Ok(PrometheusBuilder::new()
         .set_buckets_for_metric(named(measure::ACK_SECONDS), &ACK_BUCKETS)?
-        .set_buckets_for_metric(named(measure::BATCH_SIZE), &BATCH_BUCKETS)?)
+        .set_buckets_for_metric(named(measure::BATCH_SIZE), &BATCH_BUCKETS)?
+        .set_buckets_for_metric(named(measure::BODY_BYTES), &BODY_BUCKETS)?)
 }
 
 #[cfg(test)]

@@ -118,6 +118,11 @@ impl SignatureHeader {
         })
     }
 
+    /// Whether it carries several signatures, as while the sender changes its secret.
+    pub fn is_several(&self) -> bool {
+        self.candidates.len() > 1
+    }
+
     /// Which of `secrets` signed `body`, by index, or `None`. Every secret is tried against
     /// every candidate whatever matches first, so that the time taken tells nothing.
     pub fn signer(&self, secrets: &[Secret], body: &[u8]) -> Option<usize> {

@@ -3,7 +3,8 @@
 //! `System::finish`, which checks what must hold whatever happened.
 //!
 //! [`scenario`] is the ordinary day. The rest is what goes wrong: [`crashes`], [`races`],
-//! [`ingress`], [`broker`], [`gaps`], [`weather`], [`bad_input`]; [`laws`] holds of any log.
+//! [`ingress`], [`broker`], [`gaps`], [`weather`], [`bad_input`]; [`observed`] is what an
+//! operator sees; [`laws`] holds of any log.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where and stop")]
 
@@ -17,6 +18,7 @@ mod crashes;
 mod gaps;
 mod ingress;
 mod laws;
+mod observed;
 mod races;
 mod scenario;
 mod weather;

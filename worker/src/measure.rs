@@ -195,3 +195,108 @@ impl ByReason {
             .set(events);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use concilia_shared::money::Currency;
+
+    use super::*;
+    use crate::telemetry;
+
+    const ALL: [&str; 14] = [
+        ADMIT_BATCH_SIZE,
+        APPENDED,
+        DUPLICATES,
+        CONFLICTS,
+        GAP_MESSAGES,
+        SETTLE_SECONDS,
+        SETTLED,
+        ODOO_SECONDS,
+        VENTIPAY_SECONDS,
+        BREAKER_OPEN,
+        PENDING,
+        PARKED,
+        OLDEST_PENDING,
+        UNEXPLAINED,
+    ];
+
+    /// What a scrape shows after `work`.
+    fn scraped(work: impl FnOnce()) -> String {
+        let recorder = telemetry::metrics().unwrap().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            describe();
+            work();
+        });
+        recorder.handle().render()
+    }
+
+    fn account() -> AccountName {
+        AccountName::parse("main").unwrap()
+    }
+
+    #[test]
+    fn every_metric_has_its_help_its_type_and_a_unit_in_its_name() {
+        let text = scraped(|| {
+            admitted(&[Admission::Appended, Admission::Duplicate, Admission::Conflict]);
+            gap_messages(1);
+            settled("ok", Duration::from_millis(20));
+            crashed();
+            odoo_request("observe", "ok", Duration::from_millis(20));
+            ventipay_request("checkout", "denied", Duration::from_millis(20));
+            breaker(&account(), "odoo", true);
+            ByReason::pending().show([(account(), "no_match".to_owned(), 3)]);
+            ByReason::parked().show([(account(), "amount_mismatch".to_owned(), 1)]);
+            oldest_pending(&account(), Duration::from_secs(90));
+            unexplained(Money::new(-15_990, Currency::Clp));
+        });
+        for name in ALL {
+            for kind in ["HELP", "TYPE"] {
+                assert!(text.contains(&format!("# {kind} {name} ")), "{kind} {name}\n{text}");
+            }
+            let kind = text.split(&format!("# TYPE {name} ")).nth(1).unwrap();
+            let kind = kind.split('\n').next().unwrap();
+            assert_eq!(kind == "counter", name.ends_with("_total"), "{name} is a {kind}");
+        }
+        for line in [
+            "concilia_worker_admit_batch_size_count 1",
+            "concilia_worker_events_appended_total 1",
+            "concilia_worker_settled_total{outcome=\"crash\"} 1",
+            "concilia_worker_odoo_request_seconds_bucket{operation=\"observe\",class=\"ok\",le=\"0.025\"} 1",
+            "concilia_worker_ventipay_request_seconds_count{operation=\"checkout\",class=\"denied\"} 1",
+            "concilia_worker_breaker_open{account=\"main\",system=\"odoo\"} 1",
+            "concilia_worker_pending_events{account=\"main\",reason=\"no_match\"} 3",
+            "concilia_worker_parked_events{account=\"main\",reason=\"amount_mismatch\"} 1",
+            "concilia_worker_pending_oldest_age_seconds{account=\"main\"} 90",
+            "concilia_worker_unexplained_minor_units{currency=\"CLP\"} -15990",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn counters_are_there_before_they_count() {
+        let text = scraped(|| ());
+        for line in [
+            "concilia_worker_events_appended_total 0",
+            "concilia_worker_conflicts_total 0",
+            "concilia_worker_settled_total{outcome=\"ok\"} 0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_reason_nobody_has_any_more_goes_back_to_zero() {
+        let text = scraped(|| {
+            let mut pending = ByReason::pending();
+            pending.show([(account(), "no_match".to_owned(), 3)]);
+            pending.show([(account(), "odoo_unavailable".to_owned(), 3)]);
+        });
+        for line in [
+            "concilia_worker_pending_events{account=\"main\",reason=\"no_match\"} 0",
+            "concilia_worker_pending_events{account=\"main\",reason=\"odoo_unavailable\"} 3",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+    }
+}

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
+use concilia_ingress::measure;
 use concilia_shared::secret::Secret;
 use concilia_shared::signature::{SIGNATURE_HEADER, sign};
 use reqwest::StatusCode;
@@ -308,13 +309,29 @@ async fn the_second_port_counts_and_the_log_keeps_secrets() {
     for line in [
         "concilia_ingress_http_requests_total{outcome=\"received\"} 1",
         "concilia_ingress_http_requests_total{outcome=\"not_accepted\"} 1",
-        "concilia_ingress_signature_total{result=\"valid\"} 1",
-        "concilia_ingress_signature_total{result=\"invalid\"} 1",
+        "concilia_ingress_signature_total{result=\"valid\",form=\"one\"} 1",
+        "concilia_ingress_signature_total{result=\"invalid\",form=\"one\"} 1",
+        "concilia_ingress_signature_total{result=\"malformed\",form=\"none\"} 0",
+        "concilia_ingress_body_bytes_bucket{le=\"1024\"} 2",
         "concilia_ingress_publish_batch_size_bucket{le=\"1\"} 1",
         "concilia_ingress_publish_ack_seconds_count{result=\"confirmed\"} 1",
         "concilia_ingress_queue_depth 0",
     ] {
         assert!(metrics.lines().any(|found| found == line), "{line}\n{metrics}");
+    }
+    for name in [
+        measure::HTTP_REQUESTS,
+        measure::SIGNATURES,
+        measure::BODY_BYTES,
+        measure::BATCH_SIZE,
+        measure::ACK_SECONDS,
+        measure::QUEUE_DEPTH,
+        measure::LATE,
+        measure::BROKER_READY,
+    ] {
+        for kind in ["HELP", "TYPE"] {
+            assert!(metrics.contains(&format!("# {kind} {name} ")), "{kind} {name}\n{metrics}");
+        }
     }
     until("the log", async || {
         let log = process.log.lock().unwrap();
