@@ -27,8 +27,10 @@ async fn a_payment_is_followed_by_its_trace_and_counted(options: Options) {
     assert_eq!(sent.send().await.unwrap().status(), 200);
     system.rests_as(&payment.event, "reconciled").await;
 
-    follows(&mut system.ingress, "received").await;
-    follows(&mut system.workers[0], "appended").await;
+    assert_eq!(line(&mut system.ingress, "received").await["trace_id"], TRACE);
+    assert_eq!(line(&mut system.workers[0], "appended").await["trace_id"], TRACE);
+    let asked = line(&mut system.workers[0], "Ventipay answered").await;
+    assert_eq!(asked["span"]["trace_id"], TRACE, "what settling does is in the same trace");
 
     let text = metrics(&system.ingress).await;
     shows(
@@ -74,13 +76,13 @@ async fn a_payment_is_followed_by_its_trace_and_counted(options: Options) {
     system.finish().await;
 }
 
-/// Waits for the line that says so of our payment, and looks for its trace in it.
-async fn follows(service: &mut Service, message: &str) {
-    let line = service.process.wait_for_line(message, PATIENCE, |line| {
+/// Waits for the first line that says so, of our only payment.
+async fn line(service: &mut Service, message: &str) -> Value {
+    let found = service.process.wait_for_line(message, PATIENCE, |line| {
         let line: Value = serde_json::from_str(line).ok()?;
         (line["message"] == message).then_some(line)
     });
-    assert_eq!(line.await["trace_id"], TRACE);
+    found.await
 }
 
 async fn metrics(service: &Service) -> String {
