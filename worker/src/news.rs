@@ -75,11 +75,7 @@ pub async fn run(shell: &Shell, every: Duration, stop: &CancellationToken) {
     }
 }
 
-async fn ask(
-    shell: &Shell,
-    account: &AccountShell,
-    memory: &mut Memory,
-) -> anyhow::Result<()> {
+async fn ask(shell: &Shell, account: &AccountShell, memory: &mut Memory) -> anyhow::Result<()> {
     let Some(odoo) = &account.odoo else { return Ok(()) };
     let now = shell.clock.now();
     let current = account.current(shell.store.as_ref(), now).await?;
@@ -89,11 +85,8 @@ async fn ask(
     let Some(settings) = current.settings() else { return Ok(()) };
     let mut since = memory.since.get(&account.name).copied().unwrap_or(now - FIRST);
     for _ in 0..PAGES_MAX {
-        let query = NewsQuery {
-            since,
-            fields: settings.fields.clone(),
-            domain: settings.domain.clone(),
-        };
+        let query =
+            NewsQuery { since, fields: settings.fields.clone(), domain: settings.domain.clone() };
         let news = match odoo.news(&query).await {
             Ok(news) => news,
             Err(error) => {

@@ -31,8 +31,8 @@ use crate::domain::settings::Settings;
 use crate::domain::state::{Open, State, Status, Told};
 use crate::shell::Shell;
 use crate::store::{Claim, Recorded, Step, StoreError, Then};
-use crate::weather::{self, LOOK_AGAIN, Trouble, Wait};
 use crate::trace;
+use crate::weather::{self, LOOK_AGAIN, Trouble, Wait};
 
 /// Most events settled under one claim; the rest waits for the next, so that a lease is
 /// never outlived by one busy stream.

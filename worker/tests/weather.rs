@@ -18,9 +18,7 @@ use concilia_worker::clock::{Clock, ManualClock};
 use concilia_worker::domain::account::AccountState;
 use concilia_worker::domain::event::{Event, SettingChange, System};
 use concilia_worker::domain::interpret::interpret;
-use concilia_worker::domain::observe::{
-    Command, Found, InOdoo, Lookup, News, NewsQuery, Outcome,
-};
+use concilia_worker::domain::observe::{Command, Found, InOdoo, Lookup, News, NewsQuery, Outcome};
 use concilia_worker::domain::reason::{NotReady, PendingReason};
 use concilia_worker::odoo::{Odoo, OdooError};
 use concilia_worker::settle::settle;

@@ -14,7 +14,7 @@ use concilia_shared::config::{Environment, Transport};
 use concilia_shared::id::CheckoutId;
 use concilia_shared::money::{Currency, Money};
 use concilia_shared::secret::Secret;
-use concilia_worker::domain::observe::{Book, BookOutcome, Lookup, Order, Probe};
+use concilia_worker::domain::observe::{Book, Command, Lookup, Order, Outcome, Probe};
 use concilia_worker::odoo::Odoo as _;
 use concilia_worker::odoo::client::Client;
 use concilia_worker::odoo::setup::{SetupRequest, setup};
@@ -132,10 +132,10 @@ async fn book(client: &Client, payments: &[String]) -> anyhow::Result<usize> {
     for (lookup, seen) in lookups.iter().zip(&seen) {
         let order = seen.probes.iter().find_map(|found| found.orders.first());
         let order = order.with_context(|| format!("no order for {}", lookup.checkout))?;
-        bookings.push(booking(lookup, order));
+        bookings.push(Command::Book(Box::new(booking(lookup, order))));
     }
-    let outcomes = client.book(&bookings).await?;
-    Ok(outcomes.iter().filter(|outcome| matches!(outcome, BookOutcome::Booked(_))).count())
+    let outcomes = client.perform(&bookings).await?;
+    Ok(outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Booked(_))).count())
 }
 
 fn lookup(reference: &str) -> anyhow::Result<Lookup> {
@@ -145,7 +145,7 @@ fn lookup(reference: &str) -> anyhow::Result<Lookup> {
         value: reference.to_owned(),
     };
     let checkout = CheckoutId::parse(format!("chk_{reference}"))?;
-    Ok(Lookup { checkout, probes: vec![probe] })
+    Ok(Lookup { checkout, references: Vec::new(), probes: vec![probe], domain: None })
 }
 
 fn booking(lookup: &Lookup, order: &Order) -> Book {
@@ -157,6 +157,7 @@ fn booking(lookup: &Lookup, order: &Order) -> Book {
         currency: "CLP".to_owned(),
         invoices: Vec::new(),
         confirm: false,
+        accepted: false,
     }
 }
 
@@ -195,8 +196,7 @@ impl Shop {
         };
         setup(&admin, &request).await.context("odoo setup")?;
         let key = Secret::new(&std::fs::read_to_string(&key_file)?);
-        let client =
-            Client::new(Endpoint { login: BOT.to_owned(), key, ..endpoint }, 1, Vec::new())?;
+        let client = Client::new(Endpoint { login: BOT.to_owned(), key, ..endpoint }, 1)?;
         let orders = match simulated {
             Some(simulated) => Orders::Simulated(simulated),
             None => Orders::of(admin).await?,

@@ -11,6 +11,7 @@ use anyhow::{Context as _, ensure};
 use concilia_worker::domain::event::Event;
 use concilia_worker::domain::reason::RecordReason;
 use concilia_worker::store::{EventStore, Step, Then};
+use futures_util::future::try_join_all;
 use jiff::SignedDuration;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
@@ -28,6 +29,9 @@ use crate::harness::system::{Options, System};
 
 /// Webhooks admitted at once while the log is filled.
 const FILL_BATCH: usize = 1_000;
+
+/// How many of these go on at once.
+const FILL_LANES: usize = 4;
 
 /// How long a claim holds.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
@@ -103,6 +107,18 @@ impl Pairs {
     }
 }
 
+/// Admits so many webhooks, each about a stream of its own.
+async fn fill(store: &dyn EventStore, count: usize) -> anyhow::Result<()> {
+    let mut filled = 0;
+    while filled < count {
+        let batch = FILL_BATCH.min(count - filled);
+        let arrivals = body::arrivals(batch, "measure@waiting", now())?;
+        log::admit(store, &arrivals, batch).await?;
+        filled += batch;
+    }
+    Ok(())
+}
+
 /// One of the two systems.
 struct Side {
     system: System,
@@ -118,13 +134,11 @@ impl Side {
         let system = System::start_without_worker(options).await;
         let url = system.database.url();
         let (store, mut sql) = (log::open(&url).await?, log::connect(&url).await?);
-        let mut filled = 0;
-        while filled < waiting {
-            let batch = FILL_BATCH.min(waiting - filled);
-            let arrivals = body::arrivals(batch, "measure@waiting", now())?;
-            log::admit(&*store, &arrivals, batch).await?;
-            filled += batch;
-        }
+        let lanes = (0..FILL_LANES).map(|lane| {
+            let share = waiting / FILL_LANES + usize::from(lane < waiting % FILL_LANES);
+            fill(&*store, share)
+        });
+        try_join_all(lanes).await?;
         sqlx::raw_sql(RELEASE).execute(&mut sql).await?;
         sqlx::raw_sql(TIDY).execute(&mut sql).await?;
         Ok(Self { system, store, sql, waiting })

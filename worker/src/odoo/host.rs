@@ -66,7 +66,10 @@ impl Breaker {
         self.trying = false;
         self.failures = self.failures.saturating_add(1);
         let open_s = self.failures.checked_sub(FAILURES_MAX).map(|beyond| {
-            OPEN_S.0.saturating_mul(1_i64.checked_shl(beyond.min(6)).unwrap_or(OPEN_S.1)).min(OPEN_S.1)
+            OPEN_S
+                .0
+                .saturating_mul(1_i64.checked_shl(beyond.min(6)).unwrap_or(OPEN_S.1))
+                .min(OPEN_S.1)
         });
         let asked_s = retry_after_s.map(|s| i64::try_from(s.min(RETRY_AFTER_MAX_S)).unwrap_or(0));
         let wait_s = open_s.max(asked_s);

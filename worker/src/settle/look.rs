@@ -6,9 +6,9 @@
 use crate::account::{AccountShell, Current};
 use crate::domain::decide::Seen;
 use crate::domain::event::Event;
+use crate::domain::event::System;
 use crate::domain::observe::{AtVentipay, Lookup};
 use crate::domain::reason::{NotReady, PendingReason};
-use crate::domain::event::System;
 use crate::shell::Shell;
 use crate::store::StoreError;
 use crate::weather::{self, Trouble};

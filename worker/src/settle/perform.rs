@@ -45,8 +45,8 @@ impl Calls<'_> {
                 }
             };
             crash::point("settle.booked");
-            let concluded = outcome
-                .and_then(|outcome| decide::conclude(command, outcome, matched.clone()));
+            let concluded =
+                outcome.and_then(|outcome| decide::conclude(command, outcome, matched.clone()));
             if let Some(verdict) = concluded {
                 return Ok(verdict);
             }

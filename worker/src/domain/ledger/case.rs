@@ -53,11 +53,10 @@ impl Case {
             accepted: Vec::new(),
         };
         // Documents first: transactions and invoices are then hung on them.
-        let (first, then): (Vec<&str>, Vec<&str>) = given
-            .split(',')
-            .map(str::trim)
-            .filter(|item| *item != "-")
-            .partition(|item| !["invoice", "tx", "its"].iter().any(|word| item.starts_with(word)));
+        let (first, then): (Vec<&str>, Vec<&str>) =
+            given.split(',').map(str::trim).filter(|item| *item != "-").partition(|item| {
+                !["invoice", "tx", "its"].iter().any(|word| item.starts_with(word))
+            });
         for item in first.into_iter().chain(then) {
             case.given(&item.split_whitespace().collect::<Vec<_>>());
         }
@@ -88,7 +87,8 @@ impl Case {
             ["its", "order", name, total, currency, rest @ ..] => {
                 let mut order = order(name, total, currency, rest);
                 if let Some(paid) = after(rest, "paid") {
-                    let other = Transaction { amount: paid.to_owned(), ..transaction("T-9", "done") };
+                    let other =
+                        Transaction { amount: paid.to_owned(), ..transaction("T-9", "done") };
                     order.transactions.push(other);
                 }
                 self.seen.odoo.candidates.last_mut().unwrap().orders.push(order);
@@ -522,7 +522,10 @@ fn command_text(command: &Command) -> String {
             let accepted = if confirm.accepted { " accepted" } else { "" };
             let (reference, amount) =
                 (&confirm.candidate.transaction.reference, confirm.amount.to_decimal());
-            format!("confirm {reference} {amount} {} on {}{accepted}", confirm.currency, confirm.date)
+            format!(
+                "confirm {reference} {amount} {} on {}{accepted}",
+                confirm.currency, confirm.date
+            )
         }
         Command::Cancel(cancel) => format!("cancel {} {}", cancel.reference, cancel.state),
         Command::Complete { checkout } => format!("complete {checkout}"),
