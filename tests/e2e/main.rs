@@ -4,7 +4,7 @@
 //!
 //! [`scenario`] is the ordinary day. The rest is what goes wrong: [`crashes`], [`races`],
 //! [`ingress`], [`broker`], [`gaps`], [`weather`], [`bad_input`]; [`observed`] is what an
-//! operator sees; [`laws`] holds of any log.
+//! operator sees; [`laws`] holds of any log; [`measure`] keeps the measurement honest.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where and stop")]
 
@@ -18,6 +18,7 @@ mod crashes;
 mod gaps;
 mod ingress;
 mod laws;
+mod measure;
 mod observed;
 mod races;
 mod scenario;

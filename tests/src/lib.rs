@@ -3,8 +3,8 @@
 //!
 //! [`odoo`] simulates Odoo, [`ventipay`] simulates Ventipay, both exactly as far as they are
 //! known; [`scenario`] is what the quickstart plays through them; [`harness`] starts
-//! nats-server, PostgreSQL and our own binaries. Not here: the tests themselves (`store/`,
-//! `simulators/`, `e2e/`).
+//! nats-server, PostgreSQL and our own binaries; [`measure`] says how fast they are. Not here:
+//! the tests themselves (`store/`, `simulators/`, `e2e/`).
 
 pub mod harness;
 
@@ -13,3 +13,5 @@ pub mod odoo;
 pub mod ventipay;
 
 pub mod scenario;
+
+pub mod measure;

@@ -4,8 +4,8 @@
 //! [`contract`], [`work`], [`record`], [`gaps`] and [`together`] are the contract: each function takes a
 //! [`home::Home`], a fresh database of one kind. They run three times: on PostgreSQL as the
 //! owner of the tables, on PostgreSQL as the role the worker should have in production
-//! (`roles.sql`), and on SQLite. [`postgres`] and [`sqlite`] hold the rest, [`laws`] the
-//! properties.
+//! (`roles.sql`), and on SQLite. [`postgres`] and [`sqlite`] hold the rest, [`waiting`] what a
+//! claim touches, [`laws`] the properties.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where and stop")]
 
@@ -18,6 +18,7 @@ mod postgres;
 mod record;
 mod sqlite;
 mod together;
+mod waiting;
 mod work;
 
 /// Runs every function of the contract on every kind of database.
