@@ -214,9 +214,6 @@ class Records:
     def __and__(self, other):
         return self._with([each for each in self.ids if each in other.ids])
 
-    def __sub__(self, other):
-        return self._with([each for each in self.ids if each not in other.ids])
-
     def __hash__(self):
         return hash((self._name, tuple(self.ids)))
 

@@ -288,7 +288,7 @@ def linked_orders_fence(item, tx):
         total = text(order.amount_total, order.currency_id)
         if total != wanted[order.id]['total']:
             return 'changed', 'order_total'
-        paid = (order.transaction_ids - tx).filtered(lambda other: other.state in PAID)
+        paid = order.transaction_ids.filtered(lambda other: other.state in PAID)  # this one is not
         if item['accepted'] or not paid:
             continue
         sums = sum([signed_units(text(other.amount, other.currency_id)) for other in paid])

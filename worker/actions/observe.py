@@ -208,8 +208,7 @@ def news_row(since):
         last = str(env.cr.now())[:19]  # the clock write_date is told by
     elif last <= since:
         # More changed within one second than one answer holds: the rest of that second is passed over.
-        second = datetime.datetime.strptime(since, '%Y-%m-%d %H:%M:%S') + datetime.timedelta(seconds=1)
-        last = str(second)
+        last = str(datetime.datetime.fromisoformat(since) + datetime.timedelta(seconds=1))
     return {'until': last, 'values': list(values), 'credits': credit_names(), 'more': more}
 
 

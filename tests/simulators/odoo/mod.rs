@@ -2,13 +2,14 @@
 //!
 //! [`cases`]: the shared cases of the two actions. [`captures`]: recorded requests, asked
 //! again. [`transports`]: both say the same. [`races`] and [`faults`]: what tests lean on.
-//! [`worker`]: the worker's own set-up and client against it.
+//! [`worker`]: the worker's own set-up and client against it, [`modes`]: all it may be told to do.
 
 mod captures;
 mod cases;
 mod client;
 mod faults;
 mod ids;
+mod modes;
 mod races;
 mod transports;
 mod worker;

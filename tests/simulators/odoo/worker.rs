@@ -15,7 +15,7 @@ use concilia_worker::odoo::setup::{SetupRequest, setup};
 use concilia_worker::odoo::transport::{Args, Endpoint, Rpc};
 use serde_json::json;
 
-fn endpoint(odoo: &SimOdoo, transport: Transport, login: &str, key: &str) -> Endpoint {
+pub(super) fn endpoint(odoo: &SimOdoo, transport: Transport, login: &str, key: &str) -> Endpoint {
     let _ = rustls::crypto::ring::default_provider().install_default();
     Endpoint {
         url: odoo.url(),
@@ -39,7 +39,7 @@ fn request() -> SetupRequest {
     }
 }
 
-async fn set_up(odoo: &SimOdoo, transport: Transport) {
+pub(super) async fn set_up(odoo: &SimOdoo, transport: Transport) {
     let admin = Rpc::new(endpoint(odoo, transport, "admin", "admin-key")).unwrap();
     let first = setup(&admin, &request()).await.unwrap();
     assert!(!first.is_unchanged());

@@ -15,21 +15,38 @@ use crate::odoo::world::Tx;
 
 pub(super) fn book(tx: &mut Tx<'_>, request: &Request, item: &Json) -> Outcome<Json> {
     let name = name_of(item)?;
-    if taken(tx, name, None) {
-        return Ok(stopped(name, ("changed", "other_transaction")));
-    }
-    if let Some(why) = provider_fence(request.provider.as_ref()) {
-        return Ok(stopped(name, ("refused", why)));
-    }
-    if units(need(item, "amount")?.as_str().unwrap_or_default()) == 0 {
-        return Ok(stopped(name, ("refused", "amount")));
-    }
-    let order = need(need(item, "order")?, "id")?.as_i64().unwrap_or(0);
-    if let Some(why) = order_fence(tx, request, item, order)? {
+    if let Some(why) = fences(tx, request, item)? {
         return Ok(stopped(name, why));
     }
-    let booked = enter(tx, request, item, order)?;
+    // The mutex: a row both write, or two bookings of one order pass side by side.
+    tx.touch("sale.order", order_of(item)?)?;
+    let booked = enter(tx, request, item)?;
     Ok(result(name, "booked", "", "", &booking_row(tx, booked)))
+}
+
+/// The same by somebody who never saw the order, and so does not touch its row.
+pub(super) fn book_beside(tx: &mut Tx<'_>, request: &Request, item: &Json) -> Outcome<()> {
+    if fences(tx, request, item)?.is_none() {
+        enter(tx, request, item)?;
+    }
+    Ok(())
+}
+
+fn order_of(item: &Json) -> Outcome<Id> {
+    Ok(need(need(item, "order")?, "id")?.as_i64().unwrap_or(0))
+}
+
+fn fences(tx: &Tx<'_>, request: &Request, item: &Json) -> Outcome<Option<Stopped>> {
+    if taken(tx, name_of(item)?, None) {
+        return Ok(Some(("changed", "other_transaction")));
+    }
+    if let Some(why) = provider_fence(request.provider.as_ref()) {
+        return Ok(Some(("refused", why)));
+    }
+    if units(need(item, "amount")?.as_str().unwrap_or_default()) == 0 {
+        return Ok(Some(("refused", "amount")));
+    }
+    order_fence(tx, request, item, order_of(item)?)
 }
 
 /// Python's `'%.*f' % (places, float(amount))`: whether the text has the currency's decimals.
@@ -104,11 +121,9 @@ fn invoices_fence(
     Ok((!same_invoices(tx, item, &invoices)?).then_some(("changed", "invoices")))
 }
 
-/// Enters the payment: what `enter` of `book.py` does.
-fn enter(tx: &mut Tx<'_>, request: &Request, item: &Json, order_id: Id) -> Outcome<Id> {
-    // The mutex: a row both write, or two bookings of one order pass side by side.
-    tx.touch("sale.order", order_id)?;
-    let name = name_of(item)?.to_owned();
+/// Enters the payment: what `enter` of `book.py` does after its mutex.
+fn enter(tx: &mut Tx<'_>, request: &Request, item: &Json) -> Outcome<Id> {
+    let (name, order_id) = (name_of(item)?.to_owned(), order_of(item)?);
     confirm(tx, item, order_id)?;
     let transaction = create_transaction(tx, request, item, order_id)?;
     claim(tx, &name, transaction)?;

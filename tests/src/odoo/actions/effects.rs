@@ -111,7 +111,9 @@ pub(super) fn check_entered(tx: &Tx<'_>, item: &Json, transaction: Id) -> Outcom
     let row = tx.record("payment.transaction", transaction)?;
     let payment = row.reference("payment_id").and_then(|id| tx.get("account.payment", id));
     let Some(payment) = payment.filter(|row| {
-        row.text("payment_type") == "inbound" && LIVE_PAYMENT.contains(&row.text("state"))
+        row.reference("move_id").is_some()
+            && row.text("payment_type") == "inbound"
+            && LIVE_PAYMENT.contains(&row.text("state"))
     }) else {
         return Err(Raise::user(format!("Odoo made no entry for {name}.")));
     };

@@ -97,7 +97,12 @@ fn perform(tx: &mut Tx<'_>, request: &Request, item: &Json) -> Outcome<Json> {
 pub fn perform_beside(tx: &mut Tx<'_>) -> Outcome<()> {
     let request = read_request(tx)?;
     for item in &request.items {
-        isolated(tx, &request, item)?;
+        let unnamed = !named(tx, name_of(item)?, "payment.transaction").0;
+        if need(item, "kind")? != "book" {
+            isolated(tx, &request, item)?;
+        } else if unnamed {
+            book::book_beside(tx, &request, item)?;
+        }
     }
     Ok(())
 }

@@ -198,21 +198,18 @@ fn last_number(tx: &Tx<'_>, model: &str, prefix: &str) -> u64 {
         .unwrap_or(0)
 }
 
-/// On posting, payments of the order's transactions pay the invoice. 18 and 19 pass over
-/// payments that are `paid`, though credit may be left (`odoo-api-2.md` 4.2).
+/// On posting, payments of the transactions it took over from its order pay the invoice. 18 and
+/// 19 pass over payments that are `paid`, though credit may be left (`odoo-api-2.md` 4.2).
 fn pay_from_orders(tx: &mut Tx<'_>, invoice: Id) -> Outcome<()> {
     let record = tx.record("account.move", invoice)?;
     if record.text("move_type") != "out_invoice" {
         return Ok(());
     }
-    let orders = record.references("sim_orders").to_vec();
+    // Those that were linked when it was made: a draft from before the payment knows of none.
     let open = if tx.series() == Series::V17 { "posted" } else { "in_process" };
     let payments: Vec<Id> = tx
         .rows("payment.transaction")
-        .filter(|(_, row)| {
-            row.text("state") == "done"
-                && orders.iter().any(|id| row.leads_to("sale_order_ids", *id))
-        })
+        .filter(|(_, row)| row.text("state") == "done" && row.leads_to("invoice_ids", invoice))
         .filter_map(|(_, row)| row.reference("payment_id"))
         .filter(|id| tx.get("account.payment", *id).is_some_and(|row| row.text("state") == open))
         .collect();
