@@ -111,6 +111,46 @@ impl Home {
         texts.join("\n")
     }
 
+    /// Every row of every view, byte for byte, a line each.
+    pub(crate) async fn views(&self) -> String {
+        const TABLES: [(&str, &str); 3] = [
+            (
+                "view_events",
+                "stream, event_id, account, type, status, reason, received_at, day, minor,
+                 currency, due_at, since, held, mode, looked_for, search, row",
+            ),
+            (
+                "view_payments",
+                "stream, currency, account, day, paid, refunded, booked, pending, parked, other",
+            ),
+            ("view_keys", "account, value, stream"),
+        ];
+        let mut all = String::new();
+        for (table, columns) in TABLES {
+            let list = if self.is_sqlite() { "json_array" } else { "jsonb_build_array" };
+            let sql = format!(
+                "select cast({list}({columns}) as text) as line from {table} order by line"
+            );
+            for line in self.lines(&sql).await {
+                all.push_str(&line);
+                all.push('\n');
+            }
+        }
+        all
+    }
+
+    /// The one text of each row a query answers.
+    pub(crate) async fn lines(&self, sql: &str) -> Vec<String> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        if self.is_sqlite() {
+            let mut connection = self.sqlite_connection().await;
+            sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
+        } else {
+            let mut connection = PgConnection::connect(&self.owner).await.unwrap();
+            sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
+        }
+    }
+
     /// Lets the owner change what is append-only, as somebody with a hand in the database.
     pub(crate) async fn disarm(&self) {
         let sql = if self.is_sqlite() {

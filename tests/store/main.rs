@@ -1,7 +1,7 @@
 //! The event store's contract, held by PostgreSQL and SQLite alike, and what only one of
 //! them promises.
 //!
-//! [`contract`], [`work`], [`record`], [`gaps`] and [`together`] are the contract: each function takes a
+//! [`contract`], [`work`], [`record`], [`gaps`], [`views`] and [`together`] are the contract: each function takes a
 //! [`home::Home`], a fresh database of one kind. They run three times: on PostgreSQL as the
 //! owner of the tables, on PostgreSQL as the role the worker should have in production
 //! (`roles.sql`), and on SQLite. [`postgres`] and [`sqlite`] hold the rest, [`waiting`] what a
@@ -18,6 +18,7 @@ mod postgres;
 mod record;
 mod sqlite;
 mod together;
+mod views;
 mod waiting;
 mod work;
 
@@ -82,6 +83,14 @@ hold! {
     record::streams_are_woken_by_name_at_rest_too,
     record::one_holder_leads_a_role_until_its_lease_ends,
     record::one_of_many_takes_the_lead,
+    views::a_list_is_filtered_by_every_word,
+    views::pages_follow_each_other_without_a_gap_in_both_directions,
+    views::sums_and_counts_agree_with_what_was_told,
+    views::what_waits_is_found_by_what_it_waits_for,
+    views::a_projector_that_was_overtaken_writes_nothing,
+    views::views_of_another_shape_are_made_again_and_newer_ones_refused,
+    views::views_made_again_are_the_views_that_were_whoever_writes,
+    views::a_row_that_somebody_changed_is_named,
     gaps::what_was_never_seen_is_missing,
     gaps::a_database_set_back_in_time_shows_what_it_lost,
     gaps::what_the_broker_no_longer_has_is_not_asked_for_again,

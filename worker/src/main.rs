@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use concilia_worker::commands::{self, odoo_setup, run::Role};
+use concilia_worker::commands::{self, balance, odoo_setup, run::Role};
 use concilia_worker::say::Lang;
 use concilia_worker::{store, telemetry, wire};
 
@@ -40,7 +40,12 @@ enum Command {
     #[command(subcommand)]
     Events(EventsCommand),
     /// paid − refunded = booked + pending + parked, and the difference.
-    Balance(Output),
+    Balance {
+        #[command(flatten)]
+        options: balance::Options,
+        #[command(flatten)]
+        output: Output,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -100,9 +105,10 @@ async fn start(arguments: Arguments) -> anyhow::Result<()> {
             )
             .await
         }
-        Command::Balance(output) => {
-            commands::balance::run(
+        Command::Balance { options, output } => {
+            balance::run(
                 store::open(&config.store).await?.as_ref(),
+                &options,
                 output.json,
                 output.lang,
             )

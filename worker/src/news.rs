@@ -120,8 +120,9 @@ async fn wake_waiting(
     if values.is_empty() {
         return Ok(());
     }
-    {
-        let woken = shell.store.wake(Some(&account.name), shell.clock.now()).await?;
+    let waiting = shell.store.waiting_for(&account.name, values).await?;
+    if !waiting.is_empty() {
+        let woken = shell.store.wake_streams(&waiting, shell.clock.now()).await?;
         tracing::info!(account = %account.name, woken, "what waited for an order goes on");
     }
     Ok(())

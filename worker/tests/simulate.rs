@@ -15,7 +15,7 @@ use std::task::{Context, Waker};
 
 use async_trait::async_trait;
 use concilia_shared::config::{self, Retry};
-use concilia_shared::id::AccountName;
+use concilia_shared::id::{AccountName, StreamId};
 use concilia_shared::money::{Currency, Money};
 use concilia_shared::secret::Secret;
 use concilia_shared::webhook::Webhook;
@@ -27,12 +27,12 @@ use concilia_worker::domain::interpret::interpret;
 use concilia_worker::domain::observe::{
     Candidate, Command, Found, InOdoo, Lookup, News, NewsQuery, Order, Outcome, Transaction,
 };
+use concilia_worker::domain::state::State;
 use concilia_worker::odoo::{Odoo, OdooError};
 use concilia_worker::settle::settle;
 use concilia_worker::shell::Shell;
 use concilia_worker::store::{self, Arrival, BrokerPosition};
-use concilia_worker::views::balance::balance;
-use concilia_worker::views::events::Streams;
+use concilia_worker::views::balance::total;
 use concilia_worker::views::follow;
 use concilia_worker::weather;
 use jiff::SignedDuration;
@@ -404,7 +404,7 @@ async fn check(run: &Run) {
     for (name, times) in run.odoo.writes.lock().unwrap().iter() {
         assert_eq!(*times, 1, "{name} was written more than once");
     }
-    let mut streams = Streams::default();
+    let mut streams = BTreeMap::new();
     let mut of_accounts = BTreeMap::new();
     follow(run.shell.store.as_ref(), |recorded| {
         if recorded.stream.object() == "account" {
@@ -413,14 +413,15 @@ async fn check(run: &Run) {
             state.0.apply(&recorded.event, recorded.recorded_at);
             state.1 += u32::from(matches!(recorded.event, Event::OutageBegan { .. }));
         } else {
-            streams.see(recorded);
+            let state: &mut State = streams.entry(recorded.stream.clone()).or_default();
+            state.apply(&recorded.event);
         }
     })
     .await
     .unwrap();
     assert!(of_accounts.values().all(|(state, _)| state.outages.is_empty()), "{of_accounts:?}");
     let booked = run.odoo.booked.lock().unwrap().clone();
-    for (stream, state) in streams.iter() {
+    for (stream, state) in &streams {
         let key = &stream.object()["checkout-chk_".len()..];
         let (letter, number): (&str, u32) = (&key[..1], key[1..].parse().unwrap());
         let words: Vec<&str> = state.told.iter().map(|told| told.status.word()).collect();
@@ -443,8 +444,8 @@ async fn check(run: &Run) {
     check_sums(run, &streams, &booked);
 }
 
-fn check_sums(run: &Run, streams: &Streams, booked: &BTreeMap<String, Booking>) {
-    let sums = balance(streams)[0];
+fn check_sums(run: &Run, streams: &BTreeMap<StreamId, State>, booked: &BTreeMap<String, Booking>) {
+    let sums = total(streams.values())[0];
     let paid: i64 = (1..=CHECKOUTS).filter(|number| !canceled(*number)).map(amount).sum();
     let in_odoo: i64 = booked.values().map(|booking| booking.amount.minor).sum();
     assert_eq!((sums.paid, sums.booked, sums.pending, sums.difference), (paid * 3, in_odoo, 0, 0));

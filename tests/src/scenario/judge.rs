@@ -122,7 +122,7 @@ mod tests {
             reason: case.expect.reason.map(str::to_owned),
             sentence: String::new(),
             amount: None,
-            mode: "B".to_owned(),
+            mode: Some("B".to_owned()),
             late_s: case.expect.late.then_some(3_600),
             odoo: None,
         }

@@ -119,7 +119,7 @@ impl Screen {
             if right { "✓" } else { "✗" }.to_owned(),
             format!("{}\n{}", case.story.title(self.lang), short(&told.event_id)),
             case.account.to_owned(),
-            row.map_or_else(|| "-".to_owned(), |row| row.mode.clone()),
+            row.and_then(|row| row.mode.clone()).unwrap_or_else(|| "-".to_owned()),
             row.and_then(|row| row.amount).map_or_else(|| "-".to_owned(), |paid| paid.to_string()),
             row.map_or(unknown, |row| row.status.clone()),
             in_odoo,

@@ -47,8 +47,8 @@ pub struct Row {
     pub sentence: String,
     /// What was told to be paid.
     pub amount: Option<Money>,
-    /// `B`.
-    pub mode: String,
+    /// The mode it was booked in, once it was.
+    pub mode: Option<String>,
     /// Seconds by which it was late, when it was.
     pub late_s: Option<i64>,
     /// What stands in Odoo.

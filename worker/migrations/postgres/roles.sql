@@ -33,5 +33,8 @@ grant insert (stream, sequence, account, about, kind, version, data, recorded_at
 grant select, insert on broker_positions, broker_gone to concilia_worker;
 -- Operational state, rebuildable: also change; never delete.
 grant select, insert, update on work, broker_watermarks, leases to concilia_worker;
+-- Views, made again from the log whenever somebody wishes: also delete.
+grant select, insert, delete on view_events, view_payments, view_keys to concilia_worker;
+grant select, update on view_cursors to concilia_worker;
 -- To see at start that the tables are those it was built for.
 grant select on migrations to concilia_worker;

@@ -1,17 +1,20 @@
 //! `events list`: every webhook event, with where it rests and what stands in Odoo.
 
-use super::{print, print_json, table};
+use super::{caught_up, print, print_json, table};
 use crate::domain::event::Booking;
 use crate::say::Lang;
-use crate::store::EventStore;
-use crate::views::events::{Row, Streams};
-use crate::views::follow;
+use crate::store::{EventStore, StoreError};
+use crate::views::events::{Row, Shown};
+use crate::views::filter::{Filter, Page};
+
+/// Rows read at once.
+const PAGE: usize = 1_000;
 
 /// Prints the list.
 pub async fn list(store: &dyn EventStore, json: bool, lang: Lang) -> anyhow::Result<()> {
-    let mut streams = Streams::default();
-    follow(store, |recorded| streams.see(recorded)).await?;
-    let rows = streams.rows(lang);
+    caught_up(store).await?;
+    let rows = all(store, &Filter::default()).await?;
+    let rows: Vec<Shown> = rows.iter().map(|row| row.show(lang)).collect();
     if json {
         return print_json(&rows);
     }
@@ -24,14 +27,29 @@ pub async fn list(store: &dyn EventStore, json: bool, lang: Lang) -> anyhow::Res
     print(&table(&heading, rows.iter().map(columns)))
 }
 
-fn columns(row: &Row) -> Vec<String> {
+/// Every row, page by page, in the order the events were received.
+async fn all(store: &dyn EventStore, filter: &Filter) -> Result<Vec<Row>, StoreError> {
+    let mut rows: Vec<Row> = Vec::new();
+    loop {
+        let after = rows.last().map(Row::place);
+        let page = Page { after, newest_first: false, limit: PAGE };
+        let found = store.events(filter, &page).await?;
+        let last = found.len() < PAGE;
+        rows.extend(found);
+        if last {
+            return Ok(rows);
+        }
+    }
+}
+
+fn columns(row: &Shown) -> Vec<String> {
     let short =
         |id: &str| if id.starts_with("unread-") { id[..15].to_owned() } else { id.to_owned() };
     vec![
         short(&row.event_id),
         row.account.clone(),
         row.event_type.clone().unwrap_or_else(|| "-".to_owned()),
-        row.mode.to_owned(),
+        row.mode.unwrap_or("-").to_owned(),
         row.status.to_owned(),
         row.amount.map_or_else(|| "-".to_owned(), |amount| amount.to_string()),
         match &row.odoo {

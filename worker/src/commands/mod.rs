@@ -18,6 +18,19 @@ use std::io::Write as _;
 
 use anyhow::Context as _;
 
+use crate::store::EventStore;
+use crate::views::project;
+
+/// Brings the views up to the end of the log, so that what is read next is all there is.
+pub async fn caught_up(store: &dyn EventStore) -> anyhow::Result<()> {
+    let progress = project::catch_up(store, project::PAGES_MAX).await?;
+    anyhow::ensure!(
+        progress.at_end,
+        "The views are far behind the log: run `replay views`, or wait for the worker to catch up."
+    );
+    Ok(())
+}
+
 /// Prints one text to standard output. A reader that went away is not an error.
 pub fn print(text: &str) -> anyhow::Result<()> {
     match writeln!(std::io::stdout().lock(), "{}", text.trim_end()) {

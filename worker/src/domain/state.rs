@@ -4,6 +4,7 @@
 
 use concilia_shared::id::EventId;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::event::{Booking, CheckoutPaid, Event, Fact, WebhookReceived};
 use super::reason::{IgnoreReason, ParkReason, PendingReason, RecordReason};
@@ -31,7 +32,7 @@ pub enum Open<'a> {
 }
 
 /// One webhook event and where it rests.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
     /// What was told.
     pub webhook: WebhookReceived,
@@ -46,7 +47,8 @@ pub struct Told {
 }
 
 /// Where an event rests; the words of an operator's list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
 pub enum Status {
     /// In the log, not yet looked at.
     Received,

@@ -9,7 +9,7 @@
 //! first previous hash is 32 zero bytes; see [`chain`].
 //!
 //! Read next: [`open`], [`chain`], `admission` (what becomes of a batch, purely), `gaps`
-//! (which broker positions were never seen), then one of the stores; the tables are in
+//! (which broker positions were never seen), [`Views`] (the tables that follow the log), then one of the stores; the tables are in
 //! `migrations/`.
 
 pub mod chain;
@@ -30,6 +30,10 @@ mod migrate;
 
 mod row;
 
+mod view_row;
+
+mod views;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -37,6 +41,8 @@ use concilia_shared::config;
 use concilia_shared::id::{AccountName, EventId, StreamId};
 use concilia_shared::webhook::Webhook;
 use jiff::Timestamp;
+
+pub use views::{ViewCursor, ViewSizes, Views};
 
 use crate::domain::event::{Event, WebhookReceived};
 
@@ -156,7 +162,7 @@ pub enum StoreError {
 
 /// The event store.
 #[async_trait]
-pub trait EventStore: Send + Sync {
+pub trait EventStore: Views + Send + Sync {
     /// Appends webhooks and enqueues their streams, in one transaction, idempotently: an
     /// event is known for ever by (account, event id). Every arrival's broker position is
     /// kept, duplicates' too. New streams, and streams with something new, become due `now`.

@@ -3,6 +3,7 @@
 //! Not here: SQL ([`super::postgres`], [`super::sqlite`]) and hashes ([`super::chain`]).
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use concilia_shared::id::{AccountName, EventId, StreamId};
 use concilia_shared::signature::encode_hex;
@@ -165,6 +166,16 @@ pub(super) fn header(text: &str) -> Cow<'_, str> {
     } else {
         Cow::Borrowed(text)
     }
+}
+
+/// Reads names of streams; sorted, each once.
+pub(super) fn streams(table: &str, names: Vec<String>) -> Result<Vec<StreamId>, StoreError> {
+    let names: BTreeSet<String> = names.into_iter().collect();
+    let read = |name: String| {
+        StreamId::parse(name)
+            .map_err(|error| StoreError::Corrupt(format!("{table}.stream: {error}")))
+    };
+    names.into_iter().map(read).collect()
 }
 
 /// A broker sequence as a column holds it.

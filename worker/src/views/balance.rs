@@ -1,5 +1,5 @@
 //! The sum that must always hold: **paid − refunded = booked + pending + parked**, per
-//! currency, to the peso.
+//! currency and per day, to the peso.
 //!
 //! The two sides come from different facts: the left from what Ventipay told, the right from
 //! where each payment rests, a booked one with the amount Odoo holds. So a payment booked with
@@ -8,16 +8,20 @@
 
 use std::collections::BTreeMap;
 
-use concilia_shared::money::Currency;
+use concilia_shared::money::{Currency, Money};
+use jiff::civil::Date;
 use serde::Serialize;
 
-use super::events::Streams;
-use crate::domain::event::Fact;
-use crate::domain::state::{State, Status};
+use super::day;
+use crate::domain::event::{CheckoutPaid, Fact};
+use crate::domain::state::{State, Status, Told};
 
 /// The sums of one currency, in minor units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Sums {
+    /// The day the payments were made in America/Santiago; absent: all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub day: Option<Date>,
     /// The currency.
     pub currency: Currency,
     /// What Ventipay says was paid, each payment once.
@@ -36,77 +40,113 @@ pub struct Sums {
     pub difference: i64,
 }
 
-/// The sums of every currency that occurs.
-pub fn balance(streams: &Streams) -> Vec<Sums> {
-    let mut sums: BTreeMap<&'static str, Sums> = BTreeMap::new();
-    for (_, state) in streams.iter() {
-        add(&mut sums, state);
+impl Sums {
+    /// Nothing of a currency.
+    pub fn none(day: Option<Date>, currency: Currency) -> Self {
+        Self {
+            day,
+            currency,
+            paid: 0,
+            refunded: 0,
+            booked: 0,
+            pending: 0,
+            parked: 0,
+            ignored_or_recorded: 0,
+            difference: 0,
+        }
     }
-    sums.into_values()
-        .map(|mut sums| {
-            sums.difference = sums.paid - sums.refunded - sums.booked - sums.pending - sums.parked;
-            sums
-        })
-        .collect()
+
+    /// With the difference that follows from the other sums.
+    #[must_use]
+    pub fn balanced(mut self) -> Self {
+        self.difference = self.paid - self.refunded - self.booked - self.pending - self.parked;
+        self
+    }
+
+    fn add(&mut self, of: &Self) {
+        self.paid += of.paid;
+        self.refunded += of.refunded;
+        self.booked += of.booked;
+        self.pending += of.pending;
+        self.parked += of.parked;
+        self.ignored_or_recorded += of.ignored_or_recorded;
+        self.difference += of.difference;
+    }
 }
 
-fn add(sums: &mut BTreeMap<&'static str, Sums>, state: &State) {
+/// What the payment of one stream adds to the sums: one entry for each currency that occurs.
+pub fn of_stream(state: &State) -> Vec<Sums> {
     if let Some((told, paid)) = state.payment_told() {
-        let of = entry(sums, paid.amount.currency);
-        of.paid += paid.amount.minor;
-        match &told.status {
-            Status::Received | Status::Pending { .. } => of.pending += paid.amount.minor,
-            Status::Parked(_) => of.parked += paid.amount.minor,
-            Status::Reconciled
-            | Status::Canceled { .. }
-            | Status::Ignored(_)
-            | Status::Recorded(_) => {}
-        }
-        if let (Status::Reconciled, Some(booking)) = (&told.status, &state.booking) {
-            entry(sums, booking.amount.currency).booked += booking.amount.minor;
-        }
-        return;
+        return of_payment(state, told, paid);
     }
     // Nothing that counts was told: what came too late to be believed waits for a person all
     // the same; the rest was never ours.
     let tellings = || {
         state.told.iter().filter_map(|told| match &told.webhook.fact {
-            Fact::CheckoutPaid(paid) => Some((&told.status, paid)),
+            Fact::CheckoutPaid(paid) => Some((told, paid)),
             _ => None,
         })
     };
-    let parked = tellings().find(|(status, _)| matches!(status, Status::Parked(_)));
-    if let Some((_, paid)) = parked {
-        let of = entry(sums, paid.amount.currency);
-        of.paid += paid.amount.minor;
-        of.parked += paid.amount.minor;
-    } else if let Some((_, paid)) = tellings().next() {
-        entry(sums, paid.amount.currency).ignored_or_recorded += paid.amount.minor;
+    let parked = tellings().find(|(told, _)| matches!(told.status, Status::Parked(_)));
+    let Some((told, paid)) = parked.or_else(|| tellings().next()) else {
+        return Vec::new();
+    };
+    let mut sums = Sums::none(Some(day_of(told, paid)), paid.amount.currency);
+    if parked.is_some() {
+        sums.paid = paid.amount.minor;
+        sums.parked = paid.amount.minor;
+    } else {
+        sums.ignored_or_recorded = paid.amount.minor;
     }
+    vec![sums.balanced()]
 }
 
-fn entry<'a>(sums: &'a mut BTreeMap<&'static str, Sums>, currency: Currency) -> &'a mut Sums {
-    sums.entry(currency.code()).or_insert(Sums {
-        currency,
-        paid: 0,
-        refunded: 0,
-        booked: 0,
-        pending: 0,
-        parked: 0,
-        ignored_or_recorded: 0,
-        difference: 0,
-    })
+fn of_payment(state: &State, told: &Told, paid: &CheckoutPaid) -> Vec<Sums> {
+    let day = Some(day_of(told, paid));
+    let Money { minor, currency } = paid.amount;
+    let mut sums = Sums { paid: minor, ..Sums::none(day, currency) };
+    let mut elsewhere = None;
+    match &told.status {
+        Status::Received | Status::Pending { .. } => sums.pending = minor,
+        Status::Parked(_) => sums.parked = minor,
+        Status::Reconciled => match &state.booking {
+            Some(booking) if booking.amount.currency == currency => {
+                sums.booked = booking.amount.minor;
+            }
+            Some(booking) => {
+                let booked = booking.amount;
+                let other = Sums { booked: booked.minor, ..Sums::none(day, booked.currency) };
+                elsewhere = Some(other);
+            }
+            None => {}
+        },
+        Status::Canceled { .. } | Status::Ignored(_) | Status::Recorded(_) => {}
+    }
+    std::iter::once(sums).chain(elsewhere).map(Sums::balanced).collect()
+}
+
+/// The day a payment was made; if nobody says, the day we were told.
+fn day_of(told: &Told, paid: &CheckoutPaid) -> Date {
+    day::of(paid.paid_at.unwrap_or(told.webhook.received_at))
+}
+
+/// The sums of many streams, one for each currency.
+pub fn total<'a>(states: impl IntoIterator<Item = &'a State>) -> Vec<Sums> {
+    let mut totals: BTreeMap<&'static str, Sums> = BTreeMap::new();
+    for sums in states.into_iter().flat_map(of_stream) {
+        let currency = sums.currency;
+        totals.entry(currency.code()).or_insert_with(|| Sums::none(None, currency)).add(&sums);
+    }
+    totals.into_values().collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use concilia_shared::id::{CheckoutId, EventId, StreamId};
-    use concilia_shared::money::Money;
+    use concilia_shared::id::{CheckoutId, EventId};
 
     use super::*;
-    use crate::domain::event::{Booking, CheckoutPaid, Event, WebhookReceived};
+    use crate::domain::event::{Booking, Event, WebhookReceived};
     use crate::domain::reason::ParkReason;
-    use crate::store::{Cursor, Recorded};
 
     fn told(event: &str, minor: i64) -> Event {
         Event::WebhookReceived(WebhookReceived {
@@ -127,13 +167,13 @@ mod tests {
         })
     }
 
-    fn booked(event: &str, minor: i64) -> Event {
+    fn booked(event: &str, minor: i64, currency: Currency) -> Event {
         Event::Booked {
             about: EventId::parse(event).unwrap(),
             booking: Booking {
                 transaction: "chk_1".to_owned(),
                 payment: None,
-                amount: Money::new(minor, Currency::Clp),
+                amount: Money::new(minor, currency),
                 date: None,
                 orders: Vec::new(),
                 invoices: Vec::new(),
@@ -148,39 +188,23 @@ mod tests {
         Event::Parked { about: EventId::parse(event).unwrap(), reason }
     }
 
-    fn sums(streams: &[&[Event]]) -> Sums {
-        let mut folded = Streams::default();
-        for (number, events) in streams.iter().enumerate() {
-            for event in *events {
-                folded.see(&Recorded {
-                    cursor: Cursor::default(),
-                    stream: StreamId::parse(format!("main/checkout-{number}")).unwrap(),
-                    sequence: 1,
-                    recorded_at: jiff::Timestamp::UNIX_EPOCH,
-                    event: event.clone(),
-                    hash: String::new(),
-                });
-            }
-        }
-        balance(&folded)[0]
+    fn sums(streams: &[&[Event]]) -> Vec<Sums> {
+        let states: Vec<State> = streams.iter().map(|events| State::replay(*events)).collect();
+        total(&states)
     }
 
     #[test]
     fn each_payment_counts_once_wherever_it_rests() {
         let late = ParkReason::LateAndUnverifiable { late_s: 400 };
+        let clp = |event: &str, minor| booked(event, minor, Currency::Clp);
         let of = sums(&[
-            &[told("evt_1", 100), booked("evt_1", 100)],
+            &[told("evt_1", 100), clp("evt_1", 100)],
             &[told("evt_2", 20)],
             &[told("evt_3", 3), parked("evt_3", ParkReason::Refunded)],
-            &[told("evt_4", 4), told("evt_5", 4), booked("evt_4", 4)],
-            &[
-                told("evt_6", 5),
-                parked("evt_6", late.clone()),
-                told("evt_7", 5),
-                booked("evt_7", 5),
-            ],
+            &[told("evt_4", 4), told("evt_5", 4), clp("evt_4", 4)],
+            &[told("evt_6", 5), parked("evt_6", late.clone()), told("evt_7", 5), clp("evt_7", 5)],
             &[told("evt_8", 7), parked("evt_8", late)],
-        ]);
+        ])[0];
         assert_eq!(
             (of.paid, of.booked, of.pending, of.parked, of.difference),
             (139, 109, 20, 10, 0)
@@ -189,7 +213,10 @@ mod tests {
 
     #[test]
     fn a_payment_booked_with_another_amount_shows_as_a_difference() {
-        let of = sums(&[&[told("evt_1", 100), booked("evt_1", 90)]]);
-        assert_eq!(of.difference, 10);
+        let of = sums(&[&[told("evt_1", 100), booked("evt_1", 90, Currency::Clp)]]);
+        assert_eq!(of[0].difference, 10);
+        let of = sums(&[&[told("evt_1", 100), booked("evt_1", 100, Currency::Usd)]]);
+        let differences: Vec<_> = of.iter().map(|sums| sums.difference).collect();
+        assert_eq!(differences, [100, -100]);
     }
 }

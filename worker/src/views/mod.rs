@@ -1,12 +1,24 @@
 //! What people look at: folds of the log, nothing of their own.
 //!
 //! [`events`] is the list of webhook events with where each rests; [`balance`] is the sum that
-//! must always hold. Both can be thrown away and folded again. Not here: the log
+//! must always hold. [`fold`] makes both of a stream's history, purely; [`project`] keeps them
+//! in tables that follow the log behind, to be thrown away and made again whenever somebody
+//! wishes. [`filter`] says what is asked for. Not here: the log and the tables
 //! ([`crate::store`]), the words ([`crate::say`]).
 
 pub mod balance;
 
+pub mod day;
+
 pub mod events;
+
+pub mod filter;
+
+pub mod fold;
+
+pub mod keep_up;
+
+pub mod project;
 
 use crate::store::{Cursor, EventStore, Recorded, StoreError};
 

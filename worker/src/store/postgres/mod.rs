@@ -4,11 +4,13 @@
 //! conflicts, the stream's row in `work`, events, positions; many rows of a table in byte
 //! order of their key. A stream grows only under its row in `work`.
 //!
-//! In reading order: `open` (set-up and refusals), `admit`, `work`, `record`, `positions`.
+//! In reading order: `open` (set-up and refusals), `admit`, `work`, `record`, `positions`, `project`, `lists`.
 
 mod admit;
+mod lists;
 mod open;
 mod positions;
+mod project;
 mod record;
 mod work;
 

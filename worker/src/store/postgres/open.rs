@@ -14,7 +14,7 @@ use crate::store::StoreError;
 use crate::store::error::{ACQUIRE_TIMEOUT, bounded};
 use crate::store::migrate::{self, Migration};
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration {
         version: 1,
         name: "postgres/0001_log.sql",
@@ -24,6 +24,11 @@ const MIGRATIONS: [Migration; 2] = [
         version: 2,
         name: "postgres/0002_leases.sql",
         sql: include_str!("../../../migrations/postgres/0002_leases.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "postgres/0003_views.sql",
+        sql: include_str!("../../../migrations/postgres/0003_views.sql"),
     },
 ];
 

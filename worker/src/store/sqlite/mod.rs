@@ -4,12 +4,14 @@
 //! write lock first (`begin immediate`), but the two wait for each other. Within a process
 //! one connection writes; a few others read, undisturbed by it (write-ahead log).
 //!
-//! In reading order: `open` (set-up and refusals), `admit`, `work`, `record`, `positions`.
+//! In reading order: `open` (set-up and refusals), `admit`, `work`, `record`, `positions`, `project`, `lists`.
 //! What each table means stands in PostgreSQL's migration.
 
 mod admit;
+mod lists;
 mod open;
 mod positions;
+mod project;
 mod record;
 mod work;
 

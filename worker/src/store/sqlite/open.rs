@@ -15,7 +15,7 @@ use crate::store::StoreError;
 use crate::store::error::{ACQUIRE_TIMEOUT, bounded};
 use crate::store::migrate::{self, Migration};
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration {
         version: 1,
         name: "sqlite/0001_log.sql",
@@ -25,6 +25,11 @@ const MIGRATIONS: [Migration; 2] = [
         version: 2,
         name: "sqlite/0002_leases.sql",
         sql: include_str!("../../../migrations/sqlite/0002_leases.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "sqlite/0003_views.sql",
+        sql: include_str!("../../../migrations/sqlite/0003_views.sql"),
     },
 ];
 
