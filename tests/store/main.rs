@@ -1,7 +1,7 @@
 //! The event store's contract, held by PostgreSQL and SQLite alike, and what only one of
 //! them promises.
 //!
-//! [`contract`], [`work`], [`record`], [`gaps`] and [`together`] are the contract: each function takes a
+//! [`contract`], [`work`], [`record`], [`held`], [`gaps`] and [`together`] are the contract: each function takes a
 //! [`home::Home`], a fresh database of one kind. They run three times: on PostgreSQL as the
 //! owner of the tables, on PostgreSQL as the role the worker should have in production
 //! (`roles.sql`), and on SQLite. [`postgres`] and [`sqlite`] hold the rest, [`laws`] the
@@ -12,6 +12,7 @@
 mod contract;
 mod gaps;
 mod given;
+mod held;
 mod home;
 mod laws;
 mod postgres;
@@ -81,6 +82,10 @@ hold! {
     record::streams_are_woken_by_name_at_rest_too,
     record::one_holder_leads_a_role_until_its_lease_ends,
     record::one_of_many_takes_the_lead,
+    held::what_is_read_again_is_held_and_wakes_nobody,
+    held::a_held_stream_is_due_when_it_is_released,
+    held::a_stream_that_is_held_under_a_claim_refuses_what_the_claim_found,
+    held::a_log_begins_where_its_lowest_position_is,
     gaps::what_was_never_seen_is_missing,
     gaps::a_database_set_back_in_time_shows_what_it_lost,
     gaps::what_the_broker_no_longer_has_is_not_asked_for_again,

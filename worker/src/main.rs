@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use concilia_worker::commands::{self, odoo_setup, run::Role};
+use concilia_worker::commands::{self, odoo_setup, replay, run::Role};
 use concilia_worker::say::Lang;
 use concilia_worker::{store, telemetry, wire};
 
@@ -41,6 +41,9 @@ enum Command {
     Events(EventsCommand),
     /// paid − refunded = booked + pending + parked, and the difference.
     Balance(Output),
+    /// The log rebuilt from the broker, after its database was lost.
+    #[command(subcommand)]
+    Replay(replay::Command),
 }
 
 #[derive(Debug, Subcommand)]
@@ -100,6 +103,7 @@ async fn start(arguments: Arguments) -> anyhow::Result<()> {
             )
             .await
         }
+        Command::Replay(command) => replay::run(&config, command).await,
         Command::Balance(output) => {
             commands::balance::run(
                 store::open(&config.store).await?.as_ref(),
