@@ -1,8 +1,8 @@
 //! The event store's contract, held by PostgreSQL and SQLite alike, and what only one of
 //! them promises.
 //!
-//! [`contract`], [`work`], [`record`], [`gaps`], [`views`] and [`together`] are the contract: each function takes a
-//! [`home::Home`], a fresh database of one kind. They run three times: on PostgreSQL as the
+//! [`contract`], [`work`], [`record`], [`held`], [`gaps`], [`views`] and [`together`] are the
+//! contract: each function takes a [`home::Home`], a fresh database of one kind. They run three times: on PostgreSQL as the
 //! owner of the tables, on PostgreSQL as the role the worker should have in production
 //! (`roles.sql`), and on SQLite. [`postgres`] and [`sqlite`] hold the rest, [`waiting`] what a
 //! claim touches, [`laws`] the properties.
@@ -12,6 +12,7 @@
 mod contract;
 mod gaps;
 mod given;
+mod held;
 mod home;
 mod laws;
 mod postgres;
@@ -91,6 +92,10 @@ hold! {
     views::views_of_another_shape_are_made_again_and_newer_ones_refused,
     views::views_made_again_are_the_views_that_were_whoever_writes,
     views::a_row_that_somebody_changed_is_named,
+    held::what_is_read_again_is_held_and_wakes_nobody,
+    held::a_held_stream_is_due_when_it_is_released,
+    held::a_stream_that_is_held_under_a_claim_refuses_what_the_claim_found,
+    held::a_log_begins_where_its_lowest_position_is,
     gaps::what_was_never_seen_is_missing,
     gaps::a_database_set_back_in_time_shows_what_it_lost,
     gaps::what_the_broker_no_longer_has_is_not_asked_for_again,

@@ -48,13 +48,7 @@ pub struct Source {
 impl Source {
     /// Finds the stream, which the ingress makes, and finds or makes the durable consumer.
     pub async fn open(client: &async_nats::Client, nats: &config::Nats) -> anyhow::Result<Self> {
-        let context = jetstream::new(client.clone());
-        let stream = context.get_stream(&nats.stream).await.with_context(|| {
-            format!(
-                "The stream {} is not there yet; start concilia-ingress, which makes it",
-                nats.stream
-            )
-        })?;
+        let (stream, identity) = stream(client, nats).await?;
         let settings = jetstream::consumer::pull::Config {
             durable_name: Some(broker::CONSUMER.to_owned()),
             ack_policy: jetstream::consumer::AckPolicy::Explicit,
@@ -64,10 +58,25 @@ impl Source {
             ..Default::default()
         };
         let consumer = stream.get_or_create_consumer(broker::CONSUMER, settings).await?;
-        let identity =
-            format!("{}@{}", nats.stream, stream.cached_info().created.unix_timestamp_nanos());
         Ok(Self { stream, consumer, identity })
     }
+}
+
+/// Finds the stream, which the ingress makes; answers it with its identity.
+pub(crate) async fn stream(
+    client: &async_nats::Client,
+    nats: &config::Nats,
+) -> anyhow::Result<(Stream, String)> {
+    let context = jetstream::new(client.clone());
+    let stream = context.get_stream(&nats.stream).await.with_context(|| {
+        format!(
+            "The stream {} is not there yet; start concilia-ingress, which makes it",
+            nats.stream
+        )
+    })?;
+    let identity =
+        format!("{}@{}", nats.stream, stream.cached_info().created.unix_timestamp_nanos());
+    Ok((stream, identity))
 }
 
 /// Consumes until told to stop. Failures are logged once and tried again.
@@ -168,7 +177,8 @@ async fn admit(shell: &Shell, source: &Source, messages: Vec<Message>) -> anyhow
     }
 }
 
-fn arrival(message: &Message, identity: &str, sequence: u64, now: Timestamp) -> Arrival {
+/// A message as it came off a consumer, as an arrival.
+pub(crate) fn arrival(message: &Message, identity: &str, sequence: u64, now: Timestamp) -> Arrival {
     let headers = message.headers.as_ref();
     let get = |name: &str| {
         headers.and_then(|headers| headers.get(name)).map(async_nats::HeaderValue::as_str)

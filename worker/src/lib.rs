@@ -26,6 +26,8 @@ pub mod ventipay;
 
 pub mod views;
 
+pub mod replay;
+
 pub mod say;
 
 pub mod shell;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use concilia_worker::commands::{self, balance, odoo_setup, run::Role};
+use concilia_worker::commands::{self, balance, odoo_setup, replay, run::Role};
 use concilia_worker::say::Lang;
 use concilia_worker::{store, telemetry, wire};
 
@@ -46,6 +46,9 @@ enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// The log rebuilt from the broker, after its database was lost.
+    #[command(subcommand)]
+    Replay(replay::Command),
 }
 
 #[derive(Debug, Subcommand)]
@@ -105,6 +108,7 @@ async fn start(arguments: Arguments) -> anyhow::Result<()> {
             )
             .await
         }
+        Command::Replay(command) => replay::run(&config, command).await,
         Command::Balance { options, output } => {
             balance::run(
                 store::open(&config.store).await?.as_ref(),

@@ -300,3 +300,8 @@ mod tests {
         }
     }
 }
+
+/// Whether the broker has acknowledged webhooks from before the log begins.
+pub(crate) fn log_empty(empty: bool) {
+    metrics::gauge!("concilia_worker_log_empty").set(f64::from(u8::from(empty)));
+}

@@ -12,6 +12,8 @@ pub mod events;
 
 pub mod odoo_setup;
 
+pub mod replay;
+
 pub mod run;
 
 use std::io::Write as _;

@@ -130,7 +130,8 @@ async fn connect(config: &Config, stop: &CancellationToken) -> Option<async_nats
     None
 }
 
-async fn options(config: &Config) -> anyhow::Result<async_nats::ConnectOptions> {
+/// How the broker is connected to.
+pub(super) async fn options(config: &Config) -> anyhow::Result<async_nats::ConnectOptions> {
     let options = match &config.nats.credentials_file {
         None => async_nats::ConnectOptions::new(),
         Some(file) => async_nats::ConnectOptions::with_credentials_file(file)

@@ -21,6 +21,20 @@ pub async fn look(
     current: &Current,
     lookup: &Lookup,
 ) -> Result<Result<Seen, Trouble>, StoreError> {
+    let (seen, database) = match ask(shell, account, lookup).await {
+        Ok(answers) => answers,
+        Err(trouble) => return Ok(Err(trouble)),
+    };
+    let trouble = check_database(shell, account, current, database.as_deref()).await?;
+    Ok(trouble.map_or(Ok(seen), Err))
+}
+
+/// The same without a word in the log; answers the database too, which the caller must judge.
+pub async fn ask(
+    shell: &Shell,
+    account: &AccountShell,
+    lookup: &Lookup,
+) -> Result<(Seen, Option<String>), Trouble> {
     let ventipay = match &account.ventipay {
         None => AtVentipay::NotAsked,
         Some(ventipay) => match ventipay.checkout(&lookup.checkout).await {
@@ -30,30 +44,25 @@ pub async fn look(
             }
             Err(error) => {
                 tracing::warn!(checkout = %lookup.checkout, %error, "Ventipay did not answer");
-                return Ok(Err(Trouble::of_ventipay(&error, shell.clock.now())));
+                return Err(Trouble::of_ventipay(&error, shell.clock.now()));
             }
         },
     };
     let Some(odoo) = &account.odoo else {
-        return Ok(Err(Trouble::of(PendingReason::NotReady { why: NotReady::NoOdoo })));
+        return Err(Trouble::of(PendingReason::NotReady { why: NotReady::NoOdoo }));
     };
     let mut views = match odoo.observe(std::slice::from_ref(lookup)).await {
         Ok(views) => views,
         Err(error) => {
             tracing::warn!(checkout = %lookup.checkout, %error, "Odoo did not answer");
-            return Ok(Err(Trouble::of_odoo(&error, shell.clock.now())));
+            return Err(Trouble::of_odoo(&error, shell.clock.now()));
         }
     };
     account.failures.answered(System::Odoo);
-    if let Some(trouble) =
-        check_database(shell, account, current, odoo.database().as_deref()).await?
-    {
-        return Ok(Err(trouble));
-    }
-    Ok(match (views.pop(), views.is_empty()) {
-        (Some(odoo), true) => Ok(Seen { odoo, ventipay }),
+    match (views.pop(), views.is_empty()) {
+        (Some(seen), true) => Ok((Seen { odoo: seen, ventipay }, odoo.database())),
         _ => Err(Trouble::of(PendingReason::OdooUnavailable)),
-    })
+    }
 }
 
 async fn check_database(

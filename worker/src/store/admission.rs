@@ -6,6 +6,8 @@
 //! 3. [`facts`]: what is appended, in the order of arrival;
 //! 4. lock and wake the facts' streams ([`streams`]), read their heads, append ([`link`]).
 //!
+//! Webhooks that are read again ([`How::Held`]) are held in the same step and wake nobody.
+//!
 //! All lists of keys are sorted, so that two workers with one batch lock in one order.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -47,11 +49,20 @@ pub(super) struct Judgement<'a> {
     pub(super) conflicts: BTreeMap<(Key<'a>, &'a str), &'a Arrival>,
 }
 
-/// A fact to append, with the webhook whose bytes are kept.
+/// How a batch comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// Off the broker, to be acted upon: streams become due, positions are kept.
+    Fresh,
+    /// Read again: held until a person releases it.
+    Held,
+}
+
+/// A fact to append, with the webhook whose bytes are kept, if it brings one.
 pub(super) struct Fact<'a> {
     pub(super) stream: StreamId,
     pub(super) event: Event,
-    pub(super) arrival: &'a Arrival,
+    pub(super) arrival: Option<&'a Arrival>,
 }
 
 pub(super) fn key(arrival: &Arrival) -> Key<'_> {
@@ -101,6 +112,7 @@ pub(super) fn facts<'a>(
     firsts: &BTreeMap<Key<'a>, &'a Arrival>,
     known: &HashMap<(String, String), Known>,
     new_conflicts: &[&'a Arrival],
+    how: How,
 ) -> Vec<Fact<'a>> {
     let mut facts = Vec::new();
     for arrival in arrivals {
@@ -111,8 +123,15 @@ pub(super) fn facts<'a>(
             facts.push(Fact {
                 stream: arrival.stream.clone(),
                 event: Event::WebhookReceived(arrival.told.clone()),
-                arrival,
+                arrival: Some(arrival),
             });
+            if how == How::Held {
+                facts.push(Fact {
+                    stream: arrival.stream.clone(),
+                    event: Event::Held { about: arrival.told.event_id.clone() },
+                    arrival: None,
+                });
+            }
         }
         if new_conflicts.iter().any(|new| std::ptr::eq(*new, arrival)) {
             facts.push(Fact {
@@ -122,7 +141,7 @@ pub(super) fn facts<'a>(
                     about: arrival.told.event_id.clone(),
                     body_hash: arrival.told.body_hash.clone(),
                 },
-                arrival,
+                arrival: Some(arrival),
             });
         }
     }

@@ -173,6 +173,17 @@ pub trait EventStore: Views + Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<Admission>, StoreError>;
 
+    /// As [`Self::admit`], for webhooks read again from the broker into a log that may lack what
+    /// followed from them: every new one is followed by [`Event::Held`] in the same transaction,
+    /// and no stream becomes due. Positions are not kept: whoever reads a range again notes all
+    /// of it at the end ([`Self::note_gone`]), so that until then nobody takes the log for one
+    /// that was filled up to here.
+    async fn admit_held(
+        &self,
+        arrivals: &[Arrival],
+        now: Timestamp,
+    ) -> Result<Vec<Admission>, StoreError>;
+
     /// A whole stream, in order.
     async fn stream(&self, stream: &StreamId) -> Result<Vec<Recorded>, StoreError>;
 
@@ -274,8 +285,12 @@ pub trait EventStore: Views + Send + Sync {
         limit: usize,
     ) -> Result<Vec<(u64, u64)>, StoreError>;
 
-    /// Notes broker sequences that the broker no longer has, so that they are not asked for
-    /// again; inclusive ranges.
+    /// The lowest sequence of `broker_stream` the store has seen or noted: where the log
+    /// begins. `None` if it knows none at all.
+    async fn first_known(&self, broker_stream: &str) -> Result<Option<u64>, StoreError>;
+
+    /// Notes broker sequences that need not be asked for again, because the broker no longer
+    /// has them or they were read again; inclusive ranges.
     async fn note_gone(&self, broker_stream: &str, ranges: &[(u64, u64)])
     -> Result<(), StoreError>;
 

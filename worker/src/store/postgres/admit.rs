@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
 
 use super::work;
-use crate::store::admission::{self, Fact, Key, Known};
+use crate::store::admission::{self, How, Key, Known};
 use crate::store::chain::{Head, Link};
 use crate::store::row::{self, Moment};
 use crate::store::{Admission, Arrival, StoreError};
@@ -14,6 +14,7 @@ use crate::store::{Admission, Arrival, StoreError};
 pub(super) async fn admit(
     pool: &PgPool,
     arrivals: &[Arrival],
+    how: How,
     now: Moment,
 ) -> Result<Vec<Admission>, StoreError> {
     if arrivals.is_empty() {
@@ -24,16 +25,22 @@ pub(super) async fn admit(
     let known = enter(&mut transaction, &firsts).await?;
     let judgement = admission::judge(arrivals, &firsts, &known);
     let conflicts = enter_conflicts(&mut transaction, &judgement.conflicts).await?;
-    let facts = admission::facts(arrivals, &firsts, &known, &conflicts);
+    let facts = admission::facts(arrivals, &firsts, &known, &conflicts, how);
     if !facts.is_empty() {
         let streams: Vec<&str> = admission::streams(facts.iter().map(|fact| &fact.stream));
-        work::lock_and_wake(&mut transaction, &streams, now).await?;
+        match how {
+            How::Fresh => work::lock_and_wake(&mut transaction, &streams, now).await?,
+            How::Held => work::lock(&mut transaction, &streams).await?,
+        }
         let heads = heads(&mut transaction, &streams).await?;
         let pairs = facts.iter().map(|fact| (&fact.stream, &fact.event));
         append(&mut transaction, &admission::link(pairs, heads, now)?).await?;
-        keep_payloads(&mut transaction, &facts).await?;
+        let kept: Vec<&Arrival> = facts.iter().filter_map(|fact| fact.arrival).collect();
+        keep_payloads(&mut transaction, &kept).await?;
     }
-    note_positions(&mut transaction, arrivals).await?;
+    if how == How::Fresh {
+        note_positions(&mut transaction, arrivals).await?;
+    }
     transaction.commit().await?;
     Ok(judgement.admissions)
 }
@@ -192,12 +199,9 @@ pub(super) async fn append(
     Ok(())
 }
 
-async fn keep_payloads(
-    connection: &mut PgConnection,
-    facts: &[Fact<'_>],
-) -> Result<(), StoreError> {
-    let webhooks = || facts.iter().map(|fact| &fact.arrival.webhook);
-    let told = || facts.iter().map(|fact| &fact.arrival.told);
+async fn keep_payloads(connection: &mut PgConnection, kept: &[&Arrival]) -> Result<(), StoreError> {
+    let webhooks = || kept.iter().map(|arrival| &arrival.webhook);
+    let told = || kept.iter().map(|arrival| &arrival.told);
     sqlx::query(
         "insert into payloads (account, event_id, body_hash, signature, late_s, received_at,
                                traceparent, bytes)

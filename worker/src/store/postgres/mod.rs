@@ -20,6 +20,7 @@ use concilia_shared::webhook::Webhook;
 use jiff::Timestamp;
 use sqlx::PgPool;
 
+use super::admission::How;
 use super::chain::{self, Break, Link};
 use super::error::bounded;
 use super::lease::Lease;
@@ -37,6 +38,25 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
+    async fn admit_as(
+        &self,
+        how: How,
+        arrivals: &[Arrival],
+        now: Timestamp,
+    ) -> Result<Vec<Admission>, StoreError> {
+        bounded(async {
+            for _ in 0..ADMIT_TRIES {
+                match admit::admit(&self.pool, arrivals, how, now.into()).await {
+                    Err(StoreError::Conflict) => {}
+                    answer => return answer,
+                }
+            }
+            let why = format!("a batch lost {ADMIT_TRIES} races");
+            Err(StoreError::Unavailable(why))
+        })
+        .await
+    }
+
     async fn rows(&self, stream: &StreamId, after: i64) -> Result<Vec<EventRow>, StoreError> {
         let rows = sqlx::query_as(
             "select position, txid::text::bigint, stream, sequence, account, about, kind, version,
@@ -94,17 +114,15 @@ impl EventStore for PostgresStore {
         arrivals: &[Arrival],
         now: Timestamp,
     ) -> Result<Vec<Admission>, StoreError> {
-        bounded(async {
-            for _ in 0..ADMIT_TRIES {
-                match admit::admit(&self.pool, arrivals, now.into()).await {
-                    Err(StoreError::Conflict) => {}
-                    answer => return answer,
-                }
-            }
-            let why = format!("a batch lost {ADMIT_TRIES} races");
-            Err(StoreError::Unavailable(why))
-        })
-        .await
+        self.admit_as(How::Fresh, arrivals, now).await
+    }
+
+    async fn admit_held(
+        &self,
+        arrivals: &[Arrival],
+        now: Timestamp,
+    ) -> Result<Vec<Admission>, StoreError> {
+        self.admit_as(How::Held, arrivals, now).await
     }
 
     async fn stream(&self, stream: &StreamId) -> Result<Vec<Recorded>, StoreError> {
@@ -203,6 +221,10 @@ impl EventStore for PostgresStore {
         limit: usize,
     ) -> Result<Vec<(u64, u64)>, StoreError> {
         bounded(gaps::missing(self, broker_stream, (from, through), limit)).await
+    }
+
+    async fn first_known(&self, broker_stream: &str) -> Result<Option<u64>, StoreError> {
+        bounded(positions::first_known(&self.pool, broker_stream)).await
     }
 
     async fn note_gone(

@@ -9,7 +9,7 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnection;
 
 use super::{BEGIN, work};
-use crate::store::admission::{self, Fact, Key, Known};
+use crate::store::admission::{self, How, Key, Known};
 use crate::store::chain::{Head, Link};
 use crate::store::row::{self, Moment};
 use crate::store::{Admission, Arrival, StoreError};
@@ -17,6 +17,7 @@ use crate::store::{Admission, Arrival, StoreError};
 pub(super) async fn admit(
     writer: &SqlitePool,
     arrivals: &[Arrival],
+    how: How,
     now: Moment,
 ) -> Result<Vec<Admission>, StoreError> {
     if arrivals.is_empty() {
@@ -27,19 +28,24 @@ pub(super) async fn admit(
     let known = enter(&mut transaction, &firsts).await?;
     let judgement = admission::judge(arrivals, &firsts, &known);
     let conflicts = enter_conflicts(&mut transaction, &judgement.conflicts).await?;
-    let facts = admission::facts(arrivals, &firsts, &known, &conflicts);
+    let facts = admission::facts(arrivals, &firsts, &known, &conflicts, how);
     let mut heads = HashMap::new();
     for stream in admission::streams(facts.iter().map(|fact| &fact.stream)) {
-        work::wake_stream(&mut transaction, stream, now).await?;
+        match how {
+            How::Fresh => work::wake_stream(&mut transaction, stream, now).await?,
+            How::Held => work::keep_stream(&mut transaction, stream).await?,
+        }
         heads.insert(stream.to_owned(), head(&mut transaction, stream).await?);
     }
     let pairs = facts.iter().map(|fact| (&fact.stream, &fact.event));
     append(&mut transaction, &admission::link(pairs, heads, now)?).await?;
-    for fact in &facts {
-        keep_payload(&mut transaction, fact).await?;
+    for arrival in facts.iter().filter_map(|fact| fact.arrival) {
+        keep_payload(&mut transaction, arrival).await?;
     }
-    for arrival in arrivals {
-        note_position(&mut transaction, arrival).await?;
+    if how == How::Fresh {
+        for arrival in arrivals {
+            note_position(&mut transaction, arrival).await?;
+        }
     }
     transaction.commit().await?;
     Ok(judgement.admissions)
@@ -149,17 +155,17 @@ pub(super) async fn append(
 
 async fn keep_payload(
     connection: &mut SqliteConnection,
-    fact: &Fact<'_>,
+    arrival: &Arrival,
 ) -> Result<(), StoreError> {
-    let webhook = &fact.arrival.webhook;
+    let webhook = &arrival.webhook;
     sqlx::query(
         "insert into payloads (account, event_id, body_hash, signature, late_s, received_at,
                                traceparent, bytes)
          values ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(webhook.account.as_str())
-    .bind(fact.arrival.told.event_id.as_str())
-    .bind(&fact.arrival.told.body_hash)
+    .bind(arrival.told.event_id.as_str())
+    .bind(&arrival.told.body_hash)
     .bind(row::header(&webhook.signature))
     .bind(webhook.late_s)
     .bind(Moment::from(webhook.received_at))

@@ -21,6 +21,7 @@ use concilia_shared::webhook::Webhook;
 use jiff::Timestamp;
 use sqlx::SqlitePool;
 
+use super::admission::How;
 use super::chain::{self, Break, Link};
 use super::error::bounded;
 use super::lease::Lease;
@@ -96,7 +97,15 @@ impl EventStore for SqliteStore {
         arrivals: &[Arrival],
         now: Timestamp,
     ) -> Result<Vec<Admission>, StoreError> {
-        bounded(admit::admit(&self.writer, arrivals, now.into())).await
+        bounded(admit::admit(&self.writer, arrivals, How::Fresh, now.into())).await
+    }
+
+    async fn admit_held(
+        &self,
+        arrivals: &[Arrival],
+        now: Timestamp,
+    ) -> Result<Vec<Admission>, StoreError> {
+        bounded(admit::admit(&self.writer, arrivals, How::Held, now.into())).await
     }
 
     async fn stream(&self, stream: &StreamId) -> Result<Vec<Recorded>, StoreError> {
@@ -195,6 +204,10 @@ impl EventStore for SqliteStore {
         limit: usize,
     ) -> Result<Vec<(u64, u64)>, StoreError> {
         bounded(gaps::missing(self, broker_stream, (from, through), limit)).await
+    }
+
+    async fn first_known(&self, broker_stream: &str) -> Result<Option<u64>, StoreError> {
+        bounded(positions::first_known(&self.readers, broker_stream)).await
     }
 
     async fn note_gone(

@@ -101,3 +101,20 @@ pub(super) async fn note_gone(
     transaction.commit().await?;
     Ok(())
 }
+
+pub(super) async fn first_known(
+    pool: &SqlitePool,
+    broker_stream: &str,
+) -> Result<Option<u64>, StoreError> {
+    let first: Option<i64> = sqlx::query_scalar(
+        "select min(first) from (
+             select min(sequence) as first from broker_positions where broker_stream = $1
+             union all
+             select min(first) from broker_gone where broker_stream = $1
+         ) as known",
+    )
+    .bind(broker_stream)
+    .fetch_one(pool)
+    .await?;
+    first.map(row::sequence).transpose()
+}

@@ -1,0 +1,79 @@
+//! What a plan says, in English and Spanish of Chile.
+//!
+//! Not here: why an event waits or is parked ([`crate::say`]).
+
+use super::plan::Would;
+use crate::domain::event::Booking;
+use crate::domain::observe::Command;
+use crate::say::Lang;
+
+impl Would {
+    /// The word for it.
+    pub fn word(self, lang: Lang) -> &'static str {
+        let (en, es) = match self {
+            Self::Book => ("would book", "contabilizaría"),
+            Self::Confirm => ("would confirm", "confirmaría"),
+            Self::Cancel => ("would cancel", "anularía"),
+            Self::InOdoo => ("in Odoo already", "ya en Odoo"),
+            Self::Wait => ("would wait", "esperaría"),
+            Self::Park => ("would be parked", "quedaría por revisar"),
+            Self::Record => ("nothing to do", "nada que hacer"),
+            Self::Ignore => ("not ours", "no corresponde"),
+            Self::Unknown => ("not known now", "no se sabe ahora"),
+            Self::Rests => ("rests as it is", "queda como está"),
+        };
+        match lang {
+            Lang::En => en,
+            Lang::Es => es,
+        }
+    }
+}
+
+pub(super) fn paused(lang: Lang) -> String {
+    match lang {
+        Lang::En => "The account is paused; it goes on when somebody resumes it.",
+        Lang::Es => "La cuenta está en pausa; sigue cuando alguien la reanude.",
+    }
+    .to_owned()
+}
+
+/// What would be done in Odoo.
+pub(super) fn command(command: &Command, lang: Lang) -> String {
+    match (command, lang) {
+        (Command::Book(book), Lang::En) => {
+            format!("Would book {} for {} on {}.", book.amount, book.order.name, book.date)
+        }
+        (Command::Book(book), Lang::Es) => {
+            format!("Contabilizaría {} para {} el {}.", book.amount, book.order.name, book.date)
+        }
+        (Command::Confirm(confirm), Lang::En) => format!(
+            "Would confirm transaction {} with {} on {}.",
+            confirm.candidate.transaction.reference, confirm.amount, confirm.date
+        ),
+        (Command::Confirm(confirm), Lang::Es) => format!(
+            "Confirmaría la transacción {} con {} el {}.",
+            confirm.candidate.transaction.reference, confirm.amount, confirm.date
+        ),
+        (Command::Cancel(cancel), Lang::En) => {
+            format!("Would cancel transaction {}.", cancel.reference)
+        }
+        (Command::Cancel(cancel), Lang::Es) => {
+            format!("Anularía la transacción {}.", cancel.reference)
+        }
+        (Command::Complete { checkout }, Lang::En) => {
+            format!("Would give the open credit of {checkout} to its invoices.")
+        }
+        (Command::Complete { checkout }, Lang::Es) => {
+            format!("Aplicaría el crédito abierto de {checkout} a sus facturas.")
+        }
+    }
+}
+
+/// What stands in Odoo already.
+pub(super) fn in_odoo(booking: &Booking, lang: Lang) -> String {
+    let payment = booking.payment.as_deref().unwrap_or(&booking.transaction);
+    match lang {
+        Lang::En => format!("Booked already as {} ({payment}).", booking.transaction),
+        Lang::Es => format!("Ya contabilizado como {} ({payment}).", booking.transaction),
+    }
+}
