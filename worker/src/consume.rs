@@ -158,6 +158,7 @@ async fn admit(shell: &Shell, source: &Source, messages: Vec<Message>) -> anyhow
     crash::point("consume.admitted");
     match admitted {
         Ok(admissions) => {
+            shell.due.notify_one();
             report(&arrivals, &admissions);
             for message in &messages {
                 message.ack().await.map_err(|error| anyhow::anyhow!("acknowledging: {error}"))?;

@@ -123,6 +123,7 @@ async fn wake_waiting(
     let waiting = shell.store.waiting_for(&account.name, values).await?;
     if !waiting.is_empty() {
         let woken = shell.store.wake_streams(&waiting, shell.clock.now()).await?;
+        shell.due.notify_one();
         tracing::info!(account = %account.name, woken, "what waited for an order goes on");
     }
     Ok(())

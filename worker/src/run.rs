@@ -56,6 +56,7 @@ pub async fn settle_due(shell: Arc<Shell>, config: &Config, stop: &CancellationT
         }
         tokio::select! {
             Some(ended) = under_way.join_next() => report_crash(ended),
+            () = shell.due.notified(), if under_way.len() < config.worker.settle_concurrency => {}
             () = tokio::time::sleep(LOOK_AGAIN) => {}
             () = stop.cancelled() => {}
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use concilia_shared::config::Retry;
 use concilia_shared::id::AccountName;
 use jiff::SignedDuration;
+use tokio::sync::Notify;
 
 use crate::account::AccountShell;
 use crate::clock::Clock;
@@ -25,4 +26,6 @@ pub struct Shell {
     pub call_max: SignedDuration,
     /// The accounts, by name.
     pub accounts: BTreeMap<AccountName, AccountShell>,
+    /// Something became due by this process's own doing: no need to wait for the next look.
+    pub due: Notify,
 }

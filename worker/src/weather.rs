@@ -240,6 +240,7 @@ async fn ask(
                 .await?;
             if told {
                 let woken = shell.store.wake(Some(&account.name), now).await?;
+                shell.due.notify_one();
                 tracing::info!(account = %account.name, system = system.word(), woken, "an outage ended");
             }
         }

@@ -54,6 +54,7 @@ pub async fn shell(config: &Config) -> anyhow::Result<Shell> {
         schedule: config.retry.clone(),
         call_max: call_max(config),
         accounts,
+        due: tokio::sync::Notify::new(),
     })
 }
 

@@ -227,6 +227,7 @@ impl Run {
             call_max: SignedDuration::from_secs(20),
             schedule: Retry { base_s: 15, factor: 2, cap_s: 3_600, give_up_days: 3 },
             accounts: BTreeMap::from(accounts),
+            due: tokio::sync::Notify::new(),
         };
         Self { shell, clock, odoo, dice: StdRng::seed_from_u64(seed), places: 0, _folder: folder }
     }

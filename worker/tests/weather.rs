@@ -126,6 +126,7 @@ impl Run {
             call_max: SignedDuration::from_secs(20),
             schedule: Retry::default(),
             accounts: BTreeMap::from([(name(), ports)]),
+            due: tokio::sync::Notify::new(),
         };
         Self { shell, clock, odoo, places: 0, _folder: folder }
     }

@@ -12,14 +12,15 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, Admin};
 use crate::shell::Shell;
 use crate::views::keep_up::keep_up;
-use crate::{consume, news, run, telemetry, weather, wire};
+use crate::{consume, news, run, telemetry, views, weather, wire};
 
 /// What one process does; several processes share the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Role {
     /// Takes webhooks off the broker into the log, and closes gaps.
     Consume,
-    /// Brings due streams to rest, looks after outages, and asks each Odoo what changed.
+    /// Brings due streams to rest, looks after outages, asks each Odoo what changed, and keeps
+    /// the views up with the log.
     Settle,
 }
 
@@ -65,6 +66,8 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
         tasks.spawn(async move { keep_up(&projecting.0, &projecting.1).await });
         let asking = (Arc::clone(&shell), stop.clone());
         tasks.spawn(async move { news::run(&asking.0, every, &asking.1).await });
+        let keeping = (Arc::clone(&shell), stop.clone());
+        tasks.spawn(async move { views::keep::run(&keeping.0, &keeping.1).await });
     }
     while let Some(ended) = tasks.join_next().await {
         // A role that ends before it was told to is a bug: end the process, so that whoever

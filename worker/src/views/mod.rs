@@ -2,7 +2,7 @@
 //!
 //! [`events`] is the list of webhook events with where each rests; [`balance`] is the sum that
 //! must always hold. [`fold`] makes both of a stream's history, purely; [`project`] keeps them
-//! in tables that follow the log behind, to be thrown away and made again whenever somebody
+//! in tables that follow the log behind ([`keep`] while a worker runs), to be thrown away and made again whenever somebody
 //! wishes. [`filter`] says what is asked for. Not here: the log and the tables
 //! ([`crate::store`]), the words ([`crate::say`]).
 
@@ -19,6 +19,8 @@ pub mod fold;
 pub mod keep_up;
 
 pub mod project;
+
+pub mod keep;
 
 use crate::store::{Cursor, EventStore, Recorded, StoreError};
 
