@@ -21,6 +21,12 @@ use crate::ventipay::{Deliver, Paid, Pay, Sent};
 /// Longest one call to a simulator or the ingress may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The key checkouts are made with; any of test mode does.
+const API_KEY: &str = "key_test_quickstart";
+
+/// How long Odoo is away in [`Story::OdooDownAndUp`].
+const ODOO_AWAY: Duration = Duration::from_secs(3);
+
 /// How long ago [`Story::Stale`] was signed, in seconds.
 const STALE_AGE_S: i64 = 3_600;
 
@@ -56,6 +62,12 @@ impl Actor {
             }
             (told.order, told.invoice) = (Some(order.name), order.invoice);
         }
+        if let Some(order) = told.order.as_deref().filter(|_| case.story.in_portal()) {
+            let (_, reference) = self.odoo.portal_transaction(order).await?;
+            // A checkout made for a transaction carries its reference.
+            key.value.clone_from(&reference);
+            told.transaction = Some(reference);
+        }
         let doing = || format!("telling {}: {:?}", case.account, case.story);
         self.webhook(case, &key.value, number, &mut told).await.with_context(doing)?;
         Ok((told, key))
@@ -72,7 +84,16 @@ impl Actor {
         let mut pay = Pay::clp(case.total).to(&url);
         pay.fields = sent_by_shop(case.account, key);
         match case.story {
-            Story::Invoiced | Story::InvoicedAfterwards | Story::OrderArrivesLate => {}
+            Story::Invoiced
+            | Story::InvoicedAfterwards
+            | Story::OrderArrivesLate
+            | Story::PortalInvoice
+            | Story::PortalOrder => {}
+            Story::OdooDownAndUp => self.odoo.down(ODOO_AWAY).await?,
+            Story::PortalCanceled => {
+                told.event_id = self.ventipay.canceled(case.total, key, &url).await?;
+                return Ok(());
+            }
             Story::AmountDiffers => pay.amount -= SHORT_BY,
             Story::OtherMode => pay.live = true,
             Story::DeliveredTwice | Story::Stale => pay.deliver = Deliver::Nowhere,
@@ -92,6 +113,9 @@ impl Actor {
         for age_s in deliveries {
             let sent = self.ventipay.send_event(&paid.event, &url, age_s).await?;
             ensure!(sent.status == 200, "the ingress answered {}", sent.status);
+        }
+        if case.story == Story::OdooDownAndUp {
+            self.odoo.wait_until_up().await?;
         }
         told.paid = pay.amount;
         (told.event_id, told.checkout) = (paid.event, Some(paid.checkout));
@@ -153,27 +177,68 @@ impl Ventipay {
 
     /// `checkout.created` about an unpaid checkout; answers the event's id.
     async fn created(&self, amount: i64, url: &str) -> anyhow::Result<String> {
-        let checkout = format!("chk_created{:016x}", rand::random::<u64>());
-        let body = json!({
-            "type": "checkout.created",
-            "data": {"id": checkout, "object": "checkout", "status": "unpaid", "amount": amount,
-                     "currency": "clp", "refunded": false, "disputed": false},
-            "deliver": Deliver::To(vec![url.to_owned()]),
+        let fields = json!({"status": "unpaid", "amount": amount});
+        self.event("checkout.created", &new_checkout(), fields, url).await
+    }
+
+    /// A checkout made for `reference` and canceled on Ventipay's page; answers the event's id.
+    async fn canceled(&self, amount: i64, reference: &str, url: &str) -> anyhow::Result<String> {
+        let wanted = json!({
+            "currency": "clp", "items": [{"unit_price": amount, "quantity": 1}],
+            "external_id": reference, "authorize": true,
         });
-        let answer = self.post("/events", &body).await?;
+        let made = self.api("/checkouts", &wanted).await?;
+        let checkout = made["id"].as_str().context("the checkout has no id")?;
+        self.api(&format!("/checkouts/{checkout}/cancel"), &json!({})).await?;
+        let fields = json!({"status": "canceled", "amount": amount, "external_id": reference});
+        self.event("checkout.canceled", checkout, fields, url).await
+    }
+
+    async fn event(
+        &self,
+        kind: &str,
+        checkout: &str,
+        fields: Value,
+        url: &str,
+    ) -> anyhow::Result<String> {
+        let mut data = json!({
+            "id": checkout, "object": "checkout", "currency": "clp", "refunded": false,
+            "disputed": false,
+        });
+        for (key, value) in fields.as_object().into_iter().flatten() {
+            data[key] = value.clone();
+        }
+        let deliver = Deliver::To(vec![url.to_owned()]);
+        let answer =
+            self.post("/events", &json!({"type": kind, "data": data, "deliver": deliver})).await?;
         answer["event"].as_str().map(str::to_owned).context("the event has no id")
     }
 
-    async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        let sent = self.http.post(format!("{}{path}", self.base)).json(body).send().await;
-        let response = sent.context("the simulated Ventipay does not answer")?;
-        let status = response.status();
-        let answer: Value = response.json().await.context("the simulated Ventipay babbles")?;
-        if !status.is_success() {
-            bail!("the simulated Ventipay says {status}: {}", answer["error"]["messages"]);
-        }
-        Ok(answer)
+    /// A call of Ventipay's own API, as whoever makes checkouts makes it.
+    async fn api(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let base = self.base.trim_end_matches("/sim");
+        let request = self.http.post(format!("{base}/v1{path}"));
+        let sent = request.basic_auth(API_KEY, None::<&str>).json(body).send().await;
+        read(sent).await
     }
+
+    async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        read(self.http.post(format!("{}{path}", self.base)).json(body).send().await).await
+    }
+}
+
+async fn read(sent: reqwest::Result<reqwest::Response>) -> anyhow::Result<Value> {
+    let response = sent.context("the simulated Ventipay does not answer")?;
+    let status = response.status();
+    let answer: Value = response.json().await.context("the simulated Ventipay babbles")?;
+    if !status.is_success() {
+        bail!("the simulated Ventipay says {status}: {}", answer["error"]["messages"]);
+    }
+    Ok(answer)
+}
+
+fn new_checkout() -> String {
+    format!("chk_created{:016x}", rand::random::<u64>())
 }
 
 #[expect(clippy::disallowed_methods, reason = "whoever signs says when, and this one signs now")]

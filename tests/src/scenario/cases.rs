@@ -10,7 +10,7 @@ use super::Lang;
 /// One case: something Ventipay tells about one account, and where it must end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Case {
-    /// The account it is told to; its name is that of its connector.
+    /// The account it is told to; its name is that of its connector, or of its mode.
     pub account: &'static str,
     /// Total of the order, in pesos.
     pub total: i64,
@@ -43,6 +43,14 @@ pub enum Story {
     CheckoutCreated,
     /// A live payment told to a test account.
     OtherMode,
+    /// A customer pays an invoice in Odoo's portal: Odoo has a transaction of it.
+    PortalInvoice,
+    /// A customer pays an order in Odoo's portal.
+    PortalOrder,
+    /// A customer begins in Odoo's portal, and cancels on Ventipay's page.
+    PortalCanceled,
+    /// Odoo is away for a moment when the payment is told.
+    OdooDownAndUp,
 }
 
 /// Where a case must end.
@@ -60,6 +68,10 @@ pub struct Expect {
     pub payments: usize,
     /// Whether the order's invoice must be paid in the end.
     pub invoice_paid: bool,
+    /// The mode it must have been booked in.
+    pub mode: Option<&'static str>,
+    /// Whether its transaction must be cancelled in Odoo.
+    pub canceled: bool,
 }
 
 /// What [`Story::AmountDiffers`] is short by, in pesos.
@@ -67,11 +79,23 @@ pub const SHORT_BY: i64 = 1_000;
 
 const fn ends(status: &'static str, reason: Option<&'static str>) -> Expect {
     let status = Some(status);
-    Expect { answer: None, status, reason, late: false, payments: 0, invoice_paid: false }
+    Expect {
+        answer: None,
+        status,
+        reason,
+        late: false,
+        payments: 0,
+        invoice_paid: false,
+        mode: None,
+        canceled: false,
+    }
 }
 
-const PAID: Expect = Expect { payments: 1, invoice_paid: true, ..ends("reconciled", None) };
-const CREDIT: Expect = Expect { payments: 1, ..ends("reconciled", None) };
+const PAID: Expect = Expect { invoice_paid: true, ..CREDIT };
+const CREDIT: Expect = Expect { payments: 1, mode: Some("B"), ..ends("reconciled", None) };
+const PAID_A: Expect = Expect { mode: Some("A"), ..PAID };
+const CREDIT_A: Expect = Expect { mode: Some("A"), ..CREDIT };
+const CANCELED: Expect = Expect { canceled: true, ..ends("reconciled", None) };
 const LATE: Expect = Expect { late: true, ..PAID };
 const MISMATCH: Expect = ends("parked", Some("amount_mismatch"));
 const UNREADABLE: Expect = Expect { answer: Some(200), ..ends("parked", Some("unreadable")) };
@@ -84,7 +108,7 @@ const fn case(account: &'static str, total: i64, story: Story, expect: Expect) -
 }
 
 /// The scenario.
-pub const CASES: [Case; 20] = [
+pub const CASES: [Case; 26] = [
     case("shopify", 15_990, Story::Invoiced, PAID),
     case("shopify", 24_500, Story::InvoicedAfterwards, PAID),
     case("woocommerce", 39_990, Story::Invoiced, PAID),
@@ -105,6 +129,12 @@ pub const CASES: [Case; 20] = [
     case("jumpseller", 0, Story::Unreadable, UNREADABLE),
     case("custom", 5_000, Story::CheckoutCreated, RECORDED),
     case("generic", 65_000, Story::OtherMode, IGNORED),
+    case("portal", 23_450, Story::PortalInvoice, PAID_A),
+    case("portal", 41_000, Story::PortalOrder, CREDIT_A),
+    case("portal", 7_300, Story::PortalCanceled, CANCELED),
+    case("hybrid", 64_000, Story::PortalInvoice, PAID_A),
+    case("hybrid", 58_990, Story::Invoiced, PAID),
+    case("shopify", 26_500, Story::OdooDownAndUp, PAID),
 ];
 
 impl Story {
@@ -125,6 +155,16 @@ impl Story {
             Self::Unreadable => ("signed, but not JSON", "firmado, pero no es JSON"),
             Self::CheckoutCreated => ("checkout.created", "checkout.created"),
             Self::OtherMode => ("live payment, test account", "pago real, cuenta de prueba"),
+            Self::PortalInvoice => {
+                ("invoice paid in Odoo's portal", "factura pagada en el portal de Odoo")
+            }
+            Self::PortalOrder => {
+                ("order paid in Odoo's portal", "pedido pagado en el portal de Odoo")
+            }
+            Self::PortalCanceled => {
+                ("begun in the portal, then canceled", "iniciado en el portal, luego anulado")
+            }
+            Self::OdooDownAndUp => ("paid while Odoo is down", "pagado con Odoo caído"),
         };
         match lang {
             Lang::En => english,
@@ -132,11 +172,22 @@ impl Story {
         }
     }
 
+    /// Whether a customer begins to pay in Odoo's portal, so that Odoo has a transaction.
+    pub fn in_portal(self) -> bool {
+        matches!(self, Self::PortalInvoice | Self::PortalOrder | Self::PortalCanceled)
+    }
+
     /// Whether the order is in Odoo before anything is told, and whether with an invoice.
     pub fn order_before(self) -> Option<bool> {
         match self {
-            Self::Invoiced | Self::DeliveredTwice | Self::Stale | Self::AmountDiffers => Some(true),
-            Self::InvoicedAfterwards | Self::OtherMode => Some(false),
+            Self::Invoiced
+            | Self::DeliveredTwice
+            | Self::Stale
+            | Self::AmountDiffers
+            | Self::PortalInvoice
+            | Self::PortalCanceled
+            | Self::OdooDownAndUp => Some(true),
+            Self::InvoicedAfterwards | Self::OtherMode | Self::PortalOrder => Some(false),
             Self::OrderArrivesLate | Self::Forged | Self::Unreadable | Self::CheckoutCreated => {
                 None
             }
@@ -156,7 +207,7 @@ pub struct Key {
 /// The key of order `number` in the shop of `account`.
 pub fn key(account: &str, number: u64) -> Key {
     let (field, value) = match account {
-        "shopify" => (Some("client_order_ref"), format!("#{number}")),
+        "shopify" | "hybrid" => (Some("client_order_ref"), format!("#{number}")),
         "woocommerce" => (Some("client_order_ref"), number.to_string()),
         "vtex" => (Some("client_order_ref"), format!("{number}-01")),
         "jumpseller" => (Some("origin"), format!("JS-{number}")),
@@ -191,6 +242,16 @@ mod tests {
                 let played = |case: &&Case| case.account == account && case.story == story;
                 assert_eq!(CASES.iter().filter(played).count(), 1, "{account} {story:?}");
             }
+        }
+    }
+
+    #[test]
+    fn every_mode_is_played() {
+        let booked = |mode| CASES.iter().filter(|case| case.expect.mode == Some(mode)).count();
+        assert!(booked("A") >= 3 && booked("B") >= 12);
+        for story in [Story::PortalInvoice, Story::Invoiced] {
+            let hybrid = |case: &&Case| case.account == "hybrid" && case.story == story;
+            assert_eq!(CASES.iter().filter(hybrid).count(), 1, "{story:?}");
         }
     }
 

@@ -14,6 +14,8 @@ pub struct Told {
     pub event_id: String,
     /// The checkout, if it is about one.
     pub checkout: Option<String>,
+    /// The transaction Odoo made of it, by reference, in mode A.
+    pub transaction: Option<String>,
     /// What was paid, in pesos.
     pub paid: i64,
     /// The ingress's answer, where the scenario posted by itself.
@@ -22,6 +24,13 @@ pub struct Told {
     pub order: Option<String>,
     /// Its invoice in Odoo, by id.
     pub invoice: Option<i64>,
+}
+
+impl Told {
+    /// The reference of the transaction its payment hangs on.
+    pub fn reference(&self) -> Option<&str> {
+        self.transaction.as_deref().or(self.checkout.as_deref())
+    }
 }
 
 /// What is to be said of a case at this moment.
@@ -71,6 +80,9 @@ fn in_log(case: &Case, status: &str, row: &Row) -> Option<Verdict> {
     if row.late_s.is_some() != case.expect.late {
         return Some(Verdict::Wrong(format!("late by {:?} s", row.late_s)));
     }
+    if case.expect.mode.is_some() && row.mode.as_deref() != case.expect.mode {
+        return Some(Verdict::Wrong(format!("booked in mode {:?}", row.mode)));
+    }
     let reason = row.reason.as_deref();
     (case.expect.reason.is_some() && reason != case.expect.reason)
         .then(|| Verdict::Wrong(format!("{status} for another reason: {reason:?}")))
@@ -80,7 +92,7 @@ fn in_odoo(expect: &Expect, told: &Told, odoo: &OdooWorld) -> Verdict {
     let payments: Vec<_> = odoo
         .payments
         .iter()
-        .filter(|payment| told.checkout.as_deref() == Some(&payment.checkout))
+        .filter(|payment| told.reference() == Some(&payment.transaction))
         .collect();
     if payments.len() != expect.payments {
         return Verdict::Wrong(format!("{} payments in Odoo", payments.len()));
@@ -88,6 +100,10 @@ fn in_odoo(expect: &Expect, told: &Told, odoo: &OdooWorld) -> Verdict {
     let paid = Money::new(told.paid, Currency::Clp);
     if let Some(payment) = payments.iter().find(|payment| payment.amount != paid) {
         return Verdict::Wrong(format!("{} in Odoo", payment.amount));
+    }
+    let state = told.reference().and_then(|reference| odoo.transactions.get(reference));
+    if expect.canceled && state.is_none_or(|state| state != "cancel") {
+        return Verdict::Waiting(format!("its transaction is {state:?}"));
     }
     if !expect.invoice_paid {
         return Verdict::Right;
@@ -122,7 +138,7 @@ mod tests {
             reason: case.expect.reason.map(str::to_owned),
             sentence: String::new(),
             amount: None,
-            mode: Some("B".to_owned()),
+            mode: case.expect.mode.map(str::to_owned),
             late_s: case.expect.late.then_some(3_600),
             odoo: None,
         }
@@ -132,6 +148,7 @@ mod tests {
         Told {
             event_id: "evt_1".to_owned(),
             checkout: Some("chk_1".to_owned()),
+            transaction: None,
             paid: case.total,
             answer: case.expect.answer,
             order: Some("S1".to_owned()),
@@ -141,11 +158,15 @@ mod tests {
 
     fn odoo(case: &Case, payments: usize) -> OdooWorld {
         let payment = Payment {
-            checkout: "chk_1".to_owned(),
+            transaction: "chk_1".to_owned(),
             name: "P1".to_owned(),
             amount: Money::new(case.total, Currency::Clp),
         };
-        OdooWorld { payments: vec![payment; payments], invoices: [(9, invoice("paid"))].into() }
+        OdooWorld {
+            payments: vec![payment; payments],
+            invoices: [(9, invoice("paid"))].into(),
+            transactions: [("chk_1".to_owned(), "cancel".to_owned())].into(),
+        }
     }
 
     fn invoice(payment_state: &str) -> Invoice {
@@ -195,6 +216,17 @@ mod tests {
         assert!(matches!(judged(&case, &[late], &odoo(&case, 1)), Verdict::Wrong(_)));
         let other = Row { account: "other".to_owned(), ..row(&case) };
         assert!(matches!(judged(&case, &[other], &odoo(&case, 1)), Verdict::Wrong(_)));
+    }
+
+    #[test]
+    fn another_mode_or_a_living_transaction_is_not_right() {
+        let portal = of(Story::PortalInvoice);
+        let otherwise = Row { mode: Some("B".to_owned()), ..row(&portal) };
+        assert!(matches!(judged(&portal, &[otherwise], &odoo(&portal, 1)), Verdict::Wrong(_)));
+        let canceled = of(Story::PortalCanceled);
+        let mut world = odoo(&canceled, 0);
+        world.transactions.insert("chk_1".to_owned(), "draft".to_owned());
+        assert!(matches!(judged(&canceled, &[row(&canceled)], &world), Verdict::Waiting(_)));
     }
 
     #[test]

@@ -209,13 +209,13 @@ fn adds_up(
             booked + parked
         ));
     }
-    let ours = |checkout: &str| {
-        running.iter().any(|running| running.told.checkout.as_deref() == Some(checkout))
+    let ours = |transaction: &str| {
+        running.iter().any(|running| running.told.reference() == Some(transaction))
     };
     let held: i64 = world
         .payments
         .iter()
-        .filter(|payment| ours(&payment.checkout))
+        .filter(|payment| ours(&payment.transaction))
         .map(|payment| payment.amount.minor)
         .sum();
     if held == booked { Ok(()) } else { Err(format!("Odoo holds {held}, the log says {booked}")) }

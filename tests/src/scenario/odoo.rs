@@ -16,6 +16,9 @@ use super::cases::Key;
 /// Longest one call may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What it takes to go down, and the pause between looks whether it is up again.
+const GOING_DOWN: Duration = Duration::from_millis(200);
+
 /// The control routes of a simulated Odoo.
 #[derive(Debug)]
 pub struct OdooSim {
@@ -35,10 +38,12 @@ pub struct Order {
 /// What stands in Odoo, as far as the scenario asks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OdooWorld {
-    /// Payments that carry a checkout's name.
+    /// Payments of transactions.
     pub payments: Vec<Payment>,
     /// Invoices, by id.
     pub invoices: BTreeMap<i64, Invoice>,
+    /// States of transactions, by reference.
+    pub transactions: BTreeMap<String, String>,
 }
 
 /// An invoice in Odoo.
@@ -53,8 +58,8 @@ pub struct Invoice {
 /// A payment in Odoo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
-    /// The checkout whose transaction made it.
-    pub checkout: String,
+    /// Reference of the transaction that made it: the checkout, in mode B.
+    pub transaction: String,
     /// Its name.
     pub name: String,
     /// How much.
@@ -129,6 +134,25 @@ impl OdooSim {
         answer(sent).await?["calls"].as_u64().context("the simulated Odoo counts no writes")
     }
 
+    /// Takes it away: connections are refused so long.
+    pub async fn down(&self, time: Duration) -> anyhow::Result<()> {
+        let for_ms = u64::try_from(time.as_millis())?;
+        self.post("/down", &json!({"for_ms": for_ms})).await?;
+        // It goes down a moment after it has answered.
+        tokio::time::sleep(GOING_DOWN).await;
+        Ok(())
+    }
+
+    /// Waits until it answers again.
+    pub async fn wait_until_up(&self) -> anyhow::Result<()> {
+        let deadline = tokio::time::Instant::now() + TIMEOUT;
+        while self.world().await.is_err() {
+            ensure!(tokio::time::Instant::now() < deadline, "the simulated Odoo did not come back");
+            tokio::time::sleep(GOING_DOWN).await;
+        }
+        Ok(())
+    }
+
     /// What stands in Odoo now.
     pub async fn world(&self) -> anyhow::Result<OdooWorld> {
         let sent = self.http.get(format!("{}/world", self.base)).send().await;
@@ -147,6 +171,13 @@ impl OdooSim {
 struct World {
     payments: Vec<PaymentRow>,
     invoices: Vec<InvoiceRow>,
+    transactions: Vec<TransactionRow>,
+}
+
+#[derive(Deserialize)]
+struct TransactionRow {
+    reference: String,
+    state: String,
 }
 
 #[derive(Deserialize)]
@@ -173,6 +204,11 @@ impl World {
         Ok(OdooWorld {
             payments: payments.collect::<anyhow::Result<_>>()?,
             invoices: self.invoices.into_iter().map(invoice).collect(),
+            transactions: self
+                .transactions
+                .into_iter()
+                .map(|row| (row.reference, row.state))
+                .collect(),
         })
     }
 }
@@ -180,11 +216,11 @@ impl World {
 impl PaymentRow {
     /// A payment of a transaction; any other is nobody's business here.
     fn read(self) -> Option<anyhow::Result<Payment>> {
-        let checkout = self.transaction?;
+        let transaction = self.transaction?;
         let amount = Currency::parse(&self.currency)
             .context("a payment in an unknown currency")
             .and_then(|currency| Ok(Money::from_decimal(&self.amount, currency)?));
-        Some(amount.map(|amount| Payment { checkout, name: self.name, amount }))
+        Some(amount.map(|amount| Payment { transaction, name: self.name, amount }))
     }
 }
 
