@@ -19,7 +19,8 @@ async fn a_payment_is_followed_by_its_trace_and_counted(options: Options) {
     let mut system = System::start(options).await;
     let order = system.shop.order(15_990, "name", "FOLLOWED");
     let payment = system.pay(15_990, &order.key);
-    let sent = reqwest::Client::new()
+    let client = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
+    let sent = client
         .post(system.webhook_url())
         .header(SIGNATURE_HEADER, signed(&payment.body, 0))
         .header("traceparent", format!("00-{TRACE}-b7ad6b7169203331-01"))
