@@ -39,19 +39,21 @@ fn numbered(value: &Json, number: i64) -> Json {
             Json::Object(keys.collect::<Map<_, _>>())
         }
         Json::Array(items) => items.iter().map(|each| numbered(each, number)).collect(),
-        Json::String(text) => match text.strip_prefix("#+") {
-            Some(base) => json!(base.parse::<i64>().unwrap() + number),
-            None => {
-                let time = format!("2026-11-23 14:{:02}:{:02}", number / 60, number % 60);
-                json!(text.replace("{n}", &format!("{number:04}")).replace("{time}", &time))
-            }
-        },
+        Json::String(text) => numbered_text(text, number),
         other => other.clone(),
     }
 }
 
 fn rows<'j>(json: &'j Json, key: &str) -> impl Iterator<Item = &'j Json> {
     json[key].as_array().into_iter().flatten()
+}
+
+fn numbered_text(text: &str, number: i64) -> Json {
+    if let Some(base) = text.strip_prefix("#+") {
+        return json!(base.parse::<i64>().unwrap() + number);
+    }
+    let time = format!("2026-11-23 14:{:02}:{:02}", number / 60, number % 60);
+    json!(text.replace("{n}", &format!("{number:04}")).replace("{time}", &time))
 }
 
 pub(super) fn build(series: Series, given: &Json, today: &Clock) -> World {
