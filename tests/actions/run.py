@@ -44,7 +44,7 @@ REFUSED_TEXTS = {
 
 def main(arguments):
     files = sorted((HERE / "cases").glob("*.json"))
-    cases = [(path.name, case) for path in files for case in json.loads(path.read_text("utf-8"))]
+    cases = [(path.name, expanded(case)) for path in files for case in json.loads(path.read_text("utf-8"))]
     words = [word for word in arguments if word != "--list"]
     cases = [(name, case) for name, case in cases if all(word in f"{name} {case['title']}" for word in words)]
     if "--list" in arguments:
@@ -56,6 +56,32 @@ def main(arguments):
     total = len(checks) + len(cases)
     print(f"{total - failed} passed, {failed} failed")
     return 1 if failed or not total else 0
+
+
+def expanded(value):
+    """The value with every `numbered` row written out (README.md)."""
+    if isinstance(value, dict):
+        return {key: expanded(each) for key, each in value.items()}
+    if not isinstance(value, list):
+        return value
+    rows = []
+    for each in value:
+        if isinstance(each, dict) and set(each) == {"numbered", "row"}:
+            rows += [numbered(each["row"], number) for number in range(*each["numbered"])]
+        else:
+            rows.append(expanded(each))
+    return rows
+
+
+def numbered(value, number):
+    if isinstance(value, dict):
+        return {key: numbered(each, number) for key, each in value.items()}
+    if isinstance(value, list):
+        return [numbered(each, number) for each in value]
+    if isinstance(value, str) and value.startswith("#+"):
+        return int(value[2:]) + number
+    time = f"2026-11-23 14:{number // 60:02}:{number % 60:02}"
+    return value.replace("{n}", f"{number:04}").replace("{time}", time) if isinstance(value, str) else value
 
 
 def text_checks():

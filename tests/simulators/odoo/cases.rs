@@ -10,15 +10,15 @@ use concilia_tests::odoo::actions::{self, BOOK, OBSERVE};
 use concilia_tests::odoo::errors::{Raise, names};
 use concilia_tests::odoo::faults::FailingStep;
 use concilia_tests::odoo::models::accounting;
-use concilia_tests::odoo::value::{Amount, Id, Record, Value};
+use concilia_tests::odoo::value::Id;
 use concilia_tests::odoo::world::{Caller, Tx, World};
-use concilia_tests::odoo::{Login, Series, fixtures, seed};
+use concilia_tests::odoo::{Series, fixtures, seed};
 use serde_json::{Value as Json, json};
 
-const OBSERVE_ID: Id = 901;
-const BOOK_ID: Id = 902;
-/// An id that leads nowhere.
-const GONE: Id = 999_999;
+use super::given::{build, expanded, ids, put_rows};
+
+pub(super) const OBSERVE_ID: Id = 901;
+pub(super) const BOOK_ID: Id = 902;
 
 #[test]
 fn every_case_of_the_actions_holds_in_the_emulation() {
@@ -28,12 +28,12 @@ fn every_case_of_the_actions_holds_in_the_emulation() {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let cases: Vec<Json> = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        for case in &cases {
+        for case in cases.iter().map(expanded) {
             let series = case["series"].as_array().cloned();
             for number in series.unwrap_or_else(|| vec![json!(17), json!(18), json!(19)]) {
                 let series = Series::from_number(number.as_u64().unwrap()).unwrap();
                 run += 1;
-                if let Err(difference) = run_case(series, case) {
+                if let Err(difference) = run_case(series, &case) {
                     let file = path.file_name().unwrap().to_string_lossy().into_owned();
                     failed.push(format!("{file}, {number}: {}\n  {difference}", case["title"]));
                 }
@@ -61,8 +61,8 @@ fn run_case(series: Series, case: &Json) -> Result<(), String> {
 }
 
 /// When a case plays.
-struct Clock {
-    today: String,
+pub(super) struct Clock {
+    pub(super) today: String,
     now: String,
 }
 
@@ -70,7 +70,11 @@ fn caller(context: Json, today: &Clock) -> Caller {
     Caller { uid: seed::ADMIN, context, today: today.today.clone(), now: today.now.clone() }
 }
 
-fn edit<T>(world: &mut World, today: &Clock, change: impl FnOnce(&mut Tx<'_>) -> T) -> T {
+pub(super) fn edit<T>(
+    world: &mut World,
+    today: &Clock,
+    change: impl FnOnce(&mut Tx<'_>) -> T,
+) -> T {
     let snapshot = world.committed.clone();
     let mut tx = Tx::begin(world, snapshot, caller(json!({}), today));
     let outcome = change(&mut tx);
@@ -163,285 +167,6 @@ fn same(found: &Json, expected: &Json, series: Series, path: &str) -> Result<(),
         },
         expected if expected == found => Ok(()),
         _ => differs(),
-    }
-}
-
-// The world before.
-
-fn rows<'j>(json: &'j Json, key: &str) -> impl Iterator<Item = &'j Json> {
-    json[key].as_array().into_iter().flatten()
-}
-
-fn build(series: Series, given: &Json, today: &Clock) -> World {
-    let admin = Login { login: "admin".to_owned(), password: "admin".to_owned(), api_key: None };
-    let uuid = given["database"].as_str().unwrap_or("db-uuid");
-    let mut world = seed::world(series, &admin, uuid);
-    world.order_fields =
-        rows(given, "order_fields").map(|name| name.as_str().unwrap().to_owned()).collect();
-    edit(&mut world, today, |tx| {
-        put_currencies(tx, given);
-        for company in rows(given, "companies") {
-            seed::company(tx, company["id"].as_i64().unwrap(), "Another");
-        }
-        if given["companies"].is_null() {
-            seed::company(tx, 2, "Another");
-        }
-        put_actions(tx, given);
-        put_providers(tx, given);
-        put_rows(tx, given, today);
-    });
-    world
-}
-
-fn put_currencies(tx: &mut Tx<'_>, given: &Json) {
-    for row in rows(given, "currencies") {
-        let name = row["name"].as_str().unwrap();
-        let known =
-            tx.tables().find("res.currency", |row| row.text("name") == name).map(|(id, _)| id);
-        let record = Record::default()
-            .with("name", name)
-            .with("decimal_places", Value::Int(row["decimals"].as_i64().unwrap_or(0)))
-            .with("active", row["active"].as_bool().unwrap_or(true));
-        let id = known.unwrap_or_else(|| 300 + tx.world.next("test currency"));
-        tx.put_at("res.currency", id, record);
-    }
-}
-
-fn put_actions(tx: &mut Tx<'_>, given: &Json) {
-    let all = json!(["observe", "book"]);
-    let wanted = given.get("actions").unwrap_or(&all);
-    let groups = tx.series().groups_field();
-    for (name, id, code) in [("observe", OBSERVE_ID, OBSERVE), ("book", BOOK_ID, BOOK)] {
-        let record = Record::default()
-            .with("name", format!("Concilia: {name}"))
-            .with("state", "code")
-            .with("code", code)
-            .with(groups, vec![seed::GROUP_SYSTEM]);
-        tx.put_at("ir.actions.server", id, record);
-        if wanted.as_array().unwrap().iter().any(|one| one == name) {
-            external_id(tx, &format!("action_{name}"), "ir.actions.server", id);
-        }
-    }
-}
-
-fn external_id(tx: &mut Tx<'_>, name: &str, model: &str, id: Id) {
-    let ours = |row: &Record| row.text("module") == "concilia" && row.text("name") == name;
-    let known = tx.tables().find("ir.model.data", ours).map(|(id, _)| id);
-    let row = Record::default()
-        .with("module", "concilia")
-        .with("name", name)
-        .with("model", model)
-        .with("res_id", Value::Int(id));
-    let at = known.unwrap_or_else(|| 5000 + tx.world.next("test external id"));
-    tx.put_at("ir.model.data", at, row);
-}
-
-fn put_providers(tx: &mut Tx<'_>, given: &Json) {
-    let usual = json!([{"id": 7, "company_id": 1}, {"id": 8, "company_id": 2}]);
-    let wanted = given.get("providers").unwrap_or(&usual);
-    for row in wanted.as_array().unwrap() {
-        let id = row["id"].as_i64().unwrap();
-        let company = row["company_id"].as_i64().unwrap_or(1);
-        let provider = Record::default()
-            .with("name", "Ventipay")
-            .with("code", "none")
-            .with("state", row["state"].as_str().unwrap_or("test"))
-            .with("company_id", Value::Ref(company));
-        tx.put_at("payment.provider", id, provider);
-        let method = Record::default().with("name", "Ventipay").with("provider_ids", vec![id]);
-        tx.put_at("payment.method", id + 200, method);
-        let bank = tx.world_journal("bank", company).unwrap();
-        let line = Record::default()
-            .with("name", "Ventipay")
-            .with("payment_type", "inbound")
-            .with("journal_id", Value::Ref(bank))
-            .with("payment_provider_id", Value::Ref(id));
-        let line = if row["ready"].as_bool().unwrap_or(true) {
-            line.with("payment_account_id", Value::Ref(202))
-        } else {
-            line
-        };
-        tx.put_at("account.payment.method.line", id + 20, line);
-        if row["ours"].as_bool().unwrap_or(true) {
-            let named_for = row["named_for"].as_i64().unwrap_or(company);
-            external_id(tx, &format!("provider_company_{named_for}"), "payment.provider", id);
-        }
-    }
-}
-
-/// Rows that may be there before, or that others commit meanwhile.
-fn put_rows(tx: &mut Tx<'_>, given: &Json, today: &Clock) {
-    for row in rows(given, "orders") {
-        put_order(tx, row);
-    }
-    for row in rows(given, "invoices") {
-        put_invoice(tx, row);
-    }
-    for row in rows(given, "transactions") {
-        put_transaction(tx, row, today);
-    }
-    for row in rows(given, "names") {
-        let reference = row["transaction"].as_str().unwrap();
-        let found =
-            tx.tables().find("payment.transaction", |row| row.text("reference") == reference);
-        let id = found.map_or(GONE, |(id, _)| id);
-        external_id(tx, row["name"].as_str().unwrap(), "payment.transaction", id);
-    }
-}
-
-fn amount(json: &Json) -> Amount {
-    Amount::from_json(json).unwrap()
-}
-
-fn currency(tx: &Tx<'_>, row: &Json) -> Value {
-    let name = row["currency"].as_str().unwrap_or("CLP");
-    let found = tx.tables().find("res.currency", |row| row.text("name") == name);
-    Value::Ref(found.unwrap_or_else(|| panic!("no currency {name}")).0)
-}
-
-/// When a row was written last.
-fn written(row: &Json) -> &str {
-    row["written"].as_str().unwrap_or("2026-11-01 12:00:00")
-}
-
-/// A partner of a case: 1 is the customer.
-fn partner(row: &Json) -> Value {
-    Value::Ref(seed::CUSTOMER - 1 + row["partner"].as_i64().unwrap_or(1))
-}
-
-fn put_order(tx: &mut Tx<'_>, row: &Json) {
-    let mut order = Record::default()
-        .with("state", row["state"].as_str().unwrap_or("sale"))
-        .with("company_id", Value::Ref(row["company_id"].as_i64().unwrap_or(1)))
-        .with("currency_id", currency(tx, row))
-        .with("amount_total", amount(&row["total"]))
-        .with("partner_id", Value::Ref(seed::CUSTOMER))
-        .with("partner_invoice_id", Value::Ref(seed::CUSTOMER))
-        .with("write_date", written(row));
-    for (name, value) in row.as_object().unwrap() {
-        if let (Json::String(text), false) =
-            (value, ["state", "currency", "total", "written"].contains(&name.as_str()))
-        {
-            order.set(name, text.as_str());
-        }
-    }
-    tx.put_at("sale.order", row["id"].as_i64().unwrap(), order);
-}
-
-fn put_invoice(tx: &mut Tx<'_>, row: &Json) {
-    let payment_state = row["payment_state"].as_str().unwrap_or("not_paid");
-    let residual = match &row["residual"] {
-        Json::Null if matches!(payment_state, "paid" | "reversed") => Amount(0),
-        Json::Null => amount(&row["total"]),
-        given => amount(given),
-    };
-    let mut invoice = Record::default()
-        .with("move_type", row["type"].as_str().unwrap_or("out_invoice"))
-        .with("state", row["state"].as_str().unwrap_or("posted"))
-        .with("payment_state", payment_state)
-        .with("company_id", Value::Ref(row["company_id"].as_i64().unwrap_or(1)))
-        .with("currency_id", currency(tx, row))
-        .with("amount_total", amount(&row["total"]))
-        .with("amount_residual", residual)
-        .with("sim_orders", row["order"].as_i64().into_iter().collect::<Vec<Id>>());
-    invoice.set("partner_id", partner(row));
-    invoice.set("write_date", written(row));
-    invoice.set("invoice_date", row["date"].as_str().unwrap_or("2026-11-23"));
-    invoice.set("sim_other_account", row["other_account"].as_bool().unwrap_or(false));
-    if let Some(name) = row["name"].as_str() {
-        invoice.set("name", name);
-    }
-    let id = row["id"].as_i64().unwrap();
-    tx.put_at("account.move", id, invoice);
-    let living = if tx.series() == Series::V17 { "posted" } else { "in_process" };
-    for (column, state, entered) in [
-        ("payments", living, true),
-        ("unentered_payments", living, false),
-        ("cancelled_payments", "canceled", false),
-    ] {
-        for _ in 0..row[column].as_i64().unwrap_or(0) {
-            let payment = Record::default().with("state", state);
-            let linked = if entered { Vec::new() } else { vec![id] };
-            let payment =
-                tx.insert("account.payment", payment.with("invoice_ids", linked)).unwrap();
-            if entered {
-                reconciled(tx, payment, id);
-            }
-        }
-    }
-}
-
-/// A payment that paid an invoice before; how much does not matter any more.
-fn reconciled(tx: &mut Tx<'_>, payment: Id, invoice: Id) {
-    let row =
-        Record::default().with("payment", Value::Ref(payment)).with("move", Value::Ref(invoice));
-    tx.insert(accounting::MATCH, row).unwrap();
-}
-
-fn ids(json: &Json) -> Vec<Id> {
-    json.as_array().into_iter().flatten().filter_map(Json::as_i64).collect()
-}
-
-fn put_transaction(tx: &mut Tx<'_>, row: &Json, today: &Clock) {
-    let id = row["id"].as_i64().unwrap();
-    let provider = row["provider"].as_i64().unwrap_or(7);
-    let of_provider =
-        tx.get("payment.provider", provider).and_then(|row| row.reference("company_id"));
-    let company = row["company_id"].as_i64().or(of_provider).unwrap_or(1);
-    let mut record = Record::default()
-        .with("reference", row["reference"].as_str().unwrap())
-        .with("provider_id", Value::Ref(provider))
-        .with("state", row["state"].as_str().unwrap_or("done"))
-        .with("amount", amount(&row["amount"]))
-        .with("currency_id", currency(tx, row))
-        .with("company_id", Value::Ref(company))
-        .with("is_post_processed", row["is_post_processed"].as_bool().unwrap_or(false))
-        .with("partner_id", Value::Ref(seed::CUSTOMER))
-        .with("write_date", written(row))
-        .with("sale_order_ids", ids(&row["orders"]))
-        .with("invoice_ids", ids(&row["invoices"]));
-    for field in ["provider_reference", "state_message"] {
-        if let Some(text) = row[field].as_str() {
-            record.set(field, text);
-        }
-    }
-    if let Some(name) = row["payment"].as_str() {
-        put_payment(tx, row, id, company, name, today);
-        record.set("payment_id", Value::Ref(id + 7000));
-    }
-    tx.put_at("payment.transaction", id, record);
-}
-
-/// The payment of a transaction, with its entry; what is not credit has paid its invoices, or
-/// something long gone.
-fn put_payment(tx: &mut Tx<'_>, row: &Json, id: Id, company: Id, name: &str, today: &Clock) {
-    let state = if tx.series() == Series::V17 { "posted" } else { "paid" };
-    let is = |field: &str, usual: &str| {
-        row["payment_is"][field].as_str().map_or_else(|| usual.to_owned(), str::to_owned)
-    };
-    tx.put_at("account.move", id + 8000, Record::default().with("move_type", "entry"));
-    let mut payment = Record::default()
-        .with("name", name)
-        .with("state", is("state", state))
-        .with("date", row["date"].as_str().unwrap_or(&today.today))
-        .with("amount", amount(&row["amount"]))
-        .with("currency_id", currency(tx, row))
-        .with("company_id", Value::Ref(company))
-        .with("partner_id", Value::Ref(seed::CUSTOMER))
-        .with("payment_type", is("payment_type", "inbound"))
-        .with("payment_transaction_id", Value::Ref(id));
-    if row["payment_is"]["move_id"] != json!(false) {
-        payment.set("move_id", Value::Ref(id + 8000));
-    }
-    tx.put_at("account.payment", id + 7000, payment);
-    let credit = row["credit"].as_str().and_then(Amount::parse).unwrap_or_default();
-    for (place, invoice) in ids(&row["invoices"]).into_iter().chain([GONE]).enumerate() {
-        let used = if place == 0 { amount(&row["amount"]) - credit } else { Amount(0) };
-        let matched = Record::default()
-            .with("payment", Value::Ref(id + 7000))
-            .with("move", Value::Ref(invoice))
-            .with("amount", used);
-        tx.insert(accounting::MATCH, matched).unwrap();
     }
 }
 

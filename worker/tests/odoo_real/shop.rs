@@ -114,7 +114,9 @@ impl<'a> Shop<'a> {
             _ => format!("invoice/transaction/{document}"),
         };
         let body = json!({"jsonrpc": "2.0", "method": "call", "params": params});
-        let sent = reqwest::Client::new().post(format!("{}/{path}", self.url)).json(&body).send();
+        let minute = std::time::Duration::from_mins(1);
+        let http = reqwest::Client::builder().timeout(minute).build().unwrap();
+        let sent = http.post(format!("{}/{path}", self.url)).json(&body).send();
         let told: Value = sent.await.unwrap().json().await.unwrap();
         let reference = told["result"]["reference"].as_str();
         reference.unwrap_or_else(|| panic!("{told}")).to_owned()
