@@ -113,6 +113,8 @@ pub(crate) async fn an_import_goes_on_after_what_is_there_and_refuses_another_hi
     assert_eq!(third.number("select count(*) from events").await, count);
 }
 
+type Change = fn(&mut Vec<String>);
+
 /// The lines of a file changed by `change`, in a new file.
 fn changed(from: &Path, to: &Path, change: impl FnOnce(&mut Vec<String>)) {
     let mut text = String::new();
@@ -135,7 +137,6 @@ pub(crate) async fn a_file_that_was_cut_or_changed_is_refused_before_anything_is
     let file = exported(home, &*store, &folder, "log.gz").await;
     let other = home.another().await;
     let copy = other.open().await;
-    type Change = fn(&mut Vec<String>);
     let changes: [(&str, Change); 5] = [
         ("cut off", |lines| drop(lines.pop())),
         ("was changed", |lines| drop(lines.remove(2))),

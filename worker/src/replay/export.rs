@@ -3,8 +3,9 @@
 //! Not here: the format ([`super::file`]).
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::file::{BrokerLine, EventLine, FORMAT, Header, Line, PAGE, Trailer, WebhookLine};
+use crate::clock::{Clock as _, SystemClock};
 use crate::commands::print;
 use crate::progress;
 use crate::store::chain::Link;
@@ -55,14 +57,19 @@ pub async fn to_file(
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
     let part = PathBuf::from(part);
-    let file = File::create(&part).with_context(|| format!("{} cannot be made", part.display()))?;
+    let file = create(&part).with_context(|| format!("{} cannot be made", part.display()))?;
     let mut zipped = GzEncoder::new(BufWriter::new(file), Compression::default());
-    let trailer = write(store, &mut zipped, Timestamp::now(), seen).await?;
+    let trailer = write(store, &mut zipped, SystemClock.now(), seen).await?;
     let file = zipped.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
     file.sync_all()?;
     std::fs::rename(&part, path)
         .with_context(|| format!("{} cannot be renamed", part.display()))?;
     Ok(trailer)
+}
+
+/// A file only its owner reads: it will hold bodies.
+fn create(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
 /// Writes the lines of the log, as far as it is certain at the end.
@@ -72,9 +79,9 @@ pub async fn write(
     now: Timestamp,
     mut seen: impl FnMut(u64),
 ) -> anyhow::Result<Trailer> {
-    let mut lines = Lines { to, hasher: Sha256::new() };
+    let mut file = Lines { to, hasher: Sha256::new() };
     let header = Header { format: "concilia-log".to_owned(), version: FORMAT, exported_at: now };
-    lines.write(&Line::Header(header))?;
+    file.write(&Line::Header(header))?;
     let mut trailer = Trailer::default();
     let mut cursor = Cursor::default();
     loop {
@@ -85,13 +92,13 @@ pub async fn write(
         for some in links.chunks(BODIES) {
             for event in events(store, some).await? {
                 trailer.count(&event);
-                lines.write(&Line::Event(Box::new(event)))?;
+                file.write(&Line::Event(Box::new(event)))?;
             }
         }
         seen(trailer.events);
     }
-    trailer.sha256 = encode_hex(&lines.hasher.clone().finalize());
-    lines.write(&Line::Trailer(trailer.clone()))?;
+    trailer.sha256 = encode_hex(&file.hasher.clone().finalize());
+    file.write(&Line::Trailer(trailer.clone()))?;
     Ok(trailer)
 }
 
@@ -129,7 +136,7 @@ async fn events(store: &dyn EventStore, links: &[Link]) -> Result<Vec<EventLine>
     for entry in store.entries(&names).await? {
         entries.insert((entry.account.clone(), entry.event_id.clone()), entry.position);
     }
-    let lines = links.iter().zip(bodies).map(|(link, body)| {
+    let events = links.iter().zip(bodies).map(|(link, body)| {
         let received = link.kind == "webhook_received";
         let position = entries.get(&(link.account.clone(), link.about.clone()));
         EventLine {
@@ -149,7 +156,7 @@ async fn events(store: &dyn EventStore, links: &[Link]) -> Result<Vec<EventLine>
             webhook: body.and_then(|body| payloads.get(&body)).map(webhook),
         }
     });
-    Ok(lines.collect())
+    Ok(events.collect())
 }
 
 fn webhook(payload: &Payload) -> WebhookLine {

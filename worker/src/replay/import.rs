@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::file::{EventLine, FORMAT, LINE_BYTES_MAX, Line, PAGE, Trailer};
+use crate::clock::{Clock as _, SystemClock};
 use crate::commands::print;
 use crate::domain::event::Event;
 use crate::domain::state::State;
@@ -48,7 +49,7 @@ pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
     let trailer = check(&options.file)?;
     let bar = progress::bar(trailer.events, "importing");
     let seen = |events| progress::at(&bar, events);
-    let imported = from_file(store.as_ref(), &options.file, Timestamp::now(), seen).await?;
+    let imported = from_file(store.as_ref(), &options.file, SystemClock.now(), seen).await?;
     bar.finish_and_clear();
     let Imported { new, known } = imported;
     print(&format!("{new} events are new; {known} were there already, alike."))
