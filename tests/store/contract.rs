@@ -80,7 +80,7 @@ pub(crate) async fn answers_come_in_the_order_given(home: &Home) {
         ]
     );
     let kinds = |log: Vec<Recorded>| -> Vec<_> {
-        log.iter().map(|it| (it.event.about().to_string(), it.event.kind())).collect()
+        log.iter().map(|it| (it.event.about().to_owned(), it.event.kind())).collect()
     };
     assert_eq!(
         kinds(store.stream(&stream("c")).await.unwrap()),

@@ -121,5 +121,5 @@ pub(crate) async fn follow(
 
 /// The events webhooks are about.
 pub(crate) fn abouts(log: &[Recorded]) -> Vec<String> {
-    log.iter().map(|it| it.event.about().to_string()).collect()
+    log.iter().map(|it| it.event.about().to_owned()).collect()
 }

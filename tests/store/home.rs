@@ -56,6 +56,17 @@ impl Home {
         home
     }
 
+    /// One more of the same kind.
+    pub(crate) async fn another(&self) -> Self {
+        if self.is_sqlite() {
+            Self::sqlite().await
+        } else if self.url == self.owner {
+            Self::postgres().await
+        } else {
+            Self::postgres_as_worker().await
+        }
+    }
+
     pub(crate) fn is_sqlite(&self) -> bool {
         self.owner.starts_with("sqlite:")
     }
@@ -157,6 +168,22 @@ impl Home {
             "drop trigger events_refuse_update"
         } else {
             "alter table events disable trigger append_only"
+        };
+        self.sql(sql).await.unwrap();
+    }
+
+    /// Lets the owner change everything.
+    pub(crate) async fn disarm_all(&self) {
+        let sql = if self.is_sqlite() {
+            "drop trigger events_refuse_update; drop trigger events_refuse_delete;
+             drop trigger webhooks_refuse_update; drop trigger webhooks_refuse_delete;
+             drop trigger conflicts_refuse_update; drop trigger conflicts_refuse_delete;
+             drop trigger payloads_refuse_update"
+        } else {
+            "alter table events disable trigger append_only;
+             alter table webhooks disable trigger append_only;
+             alter table conflicts disable trigger append_only;
+             alter table payloads disable trigger never_exchanged"
         };
         self.sql(sql).await.unwrap();
     }

@@ -1,8 +1,9 @@
 //! The event store's contract, held by PostgreSQL and SQLite alike, and what only one of
 //! them promises.
 //!
-//! [`contract`], [`work`], [`record`], [`held`], [`gaps`], [`views`] and [`together`] are the
-//! contract: each function takes a [`home::Home`], a fresh database of one kind. They run three times: on PostgreSQL as the
+//! [`contract`], [`work`], [`record`], [`held`], [`gaps`], [`views`], [`verify`], [`replay`] and
+//! [`together`] are the contract: each function takes a [`home::Home`], a fresh database of one
+//! kind. They run three times: on PostgreSQL as the
 //! owner of the tables, on PostgreSQL as the role the worker should have in production
 //! (`roles.sql`), and on SQLite. [`postgres`] and [`sqlite`] hold the rest, [`waiting`] what a
 //! claim touches, [`laws`] the properties.
@@ -17,8 +18,10 @@ mod home;
 mod laws;
 mod postgres;
 mod record;
+mod replay;
 mod sqlite;
 mod together;
+mod verify;
 mod views;
 mod waiting;
 mod work;
@@ -96,6 +99,16 @@ hold! {
     held::a_held_stream_is_due_when_it_is_released,
     held::a_stream_that_is_held_under_a_claim_refuses_what_the_claim_found,
     held::a_log_begins_where_its_lowest_position_is,
+    verify::a_whole_log_is_found_whole,
+    verify::erased_bodies_and_lost_secrets_are_counted_or_refused,
+    verify::whatever_is_changed_is_named,
+    verify::a_log_that_grows_is_whole_all_the_while,
+    replay::an_imported_log_is_the_log_that_was,
+    replay::an_imported_log_goes_on_where_it_was,
+    replay::an_import_goes_on_after_what_is_there_and_refuses_another_history,
+    replay::a_file_that_was_cut_or_changed_is_refused_before_anything_is_written,
+    replay::a_file_whose_chain_was_forged_is_refused,
+    replay::views_are_rebuilt_on_demand,
     gaps::what_was_never_seen_is_missing,
     gaps::a_database_set_back_in_time_shows_what_it_lost,
     gaps::what_the_broker_no_longer_has_is_not_asked_for_again,

@@ -44,7 +44,7 @@ pub(crate) async fn workers_that_admit_the_same_event_at_once_append_it_once(hom
     for object in ["s-0", "s-1", "s-2"] {
         assert_eq!(store.verify(&stream(object)).await.unwrap(), Ok(()));
         for recorded in store.stream(&stream(object)).await.unwrap() {
-            let key = (recorded.event.about().to_string(), recorded.event.kind());
+            let key = (recorded.event.about().to_owned(), recorded.event.kind());
             *facts.entry(key).or_insert(0) += 1;
         }
     }
@@ -70,7 +70,7 @@ async fn settle(store: Arc<dyn EventStore>, holder: String, done: Arc<AtomicBool
                 let log = store.stream(&claim.stream).await.unwrap();
                 let about = |kind| -> BTreeSet<_> {
                     let of_kind = log.iter().filter(|it| it.event.kind() == kind);
-                    of_kind.map(|it| it.event.about().to_string()).collect()
+                    of_kind.map(|it| it.event.about().to_owned()).collect()
                 };
                 let open = &about("webhook_received") - &about("recorded");
                 let facts: Vec<Event> = open.iter().map(|id| settled(id)).collect();

@@ -4,7 +4,7 @@
 //! log; [`settle`] brings it to rest (a function that fits a screen); [`domain`] decides,
 //! purely; [`store`] is the log; [`odoo`] and [`ventipay`] are the only places that talk to
 //! the outside; [`retry`] says when to try again; [`views`] folds the log into what people
-//! look at; [`say`] puts it into words. [`account`] is an account as it runs, [`weather`] its
+//! look at; [`verify`] proves the log, [`replay`] carries it out and in; [`say`] puts it into words. [`account`] is an account as it runs, [`weather`] its
 //! outages, [`news`] what wakes its events early. [`shell`] holds the ports, [`run`] keeps the
 //! loops going, [`commands`] is what operators type.
 //!
@@ -26,7 +26,11 @@ pub mod ventipay;
 
 pub mod views;
 
+pub mod verify;
+
 pub mod replay;
+
+pub mod progress;
 
 pub mod say;
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use concilia_worker::commands::{self, balance, odoo_setup, replay, run::Role};
+use concilia_worker::commands::{self, balance, odoo_setup, replay, run::Role, verify};
 use concilia_worker::say::Lang;
 use concilia_worker::{store, telemetry, wire};
 
@@ -46,9 +46,14 @@ enum Command {
         #[command(flatten)]
         output: Output,
     },
-    /// The log rebuilt from the broker, after its database was lost.
+    /// The log out to a file and in again, or rebuilt from the broker; its views made again.
     #[command(subcommand)]
     Replay(replay::Command),
+    /// Checks chains, bodies, signatures and views, and names the first place that is off.
+    #[command(
+        after_help = "Examples:\n  concilia-worker verify\n  concilia-worker verify --strict --broker --json"
+    )]
+    Verify(verify::Options),
 }
 
 #[derive(Debug, Subcommand)]
@@ -109,6 +114,7 @@ async fn start(arguments: Arguments) -> anyhow::Result<()> {
             .await
         }
         Command::Replay(command) => replay::run(&config, command).await,
+        Command::Verify(options) => verify::run(&config, &options).await,
         Command::Balance { options, output } => {
             balance::run(
                 store::open(&config.store).await?.as_ref(),

@@ -16,6 +16,8 @@ pub mod replay;
 
 pub mod run;
 
+pub mod verify;
+
 use std::io::Write as _;
 
 use anyhow::Context as _;

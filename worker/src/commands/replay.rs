@@ -1,4 +1,5 @@
-//! `replay`: the log rebuilt from the broker, what would follow from it, and its release.
+//! `replay`: the log out to a file and in again, or rebuilt from the broker; what would follow
+//! from that, and its release.
 //!
 //! Not here: how ([`crate::replay`]).
 
@@ -14,6 +15,7 @@ use crate::clock::SystemClock;
 use crate::replay::held::{self, held};
 use crate::replay::plan::{Line, Sums, plan};
 use crate::replay::stream::rebuild;
+use crate::replay::{export, import, views};
 use crate::say::Lang;
 use crate::shell::Shell;
 use crate::{store, wire};
@@ -21,6 +23,17 @@ use crate::{store, wire};
 /// What is replayed.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
+    /// Writes the whole log into one file.
+    #[command(after_help = "Example:\n  concilia-worker replay export concilia-2026-11.gz")]
+    Export(export::Options),
+    /// Reads such a file into an empty database, or one that holds the beginning of it.
+    ///
+    /// Stop the workers first. Equal events are skipped, so an import that was cut off goes on
+    /// when it is run again. Nothing is booked by it: outcomes are part of the log.
+    #[command(after_help = "Example:\n  concilia-worker replay import concilia-2026-11.gz")]
+    Import(import::Options),
+    /// Drops every view and makes it again from the log, while traffic goes on.
+    Views,
     /// Rebuilds the log from the broker; what is rebuilt is held until it is released.
     ///
     /// For a database that was lost, or set back and to be filled by hand. Every webhook the
@@ -98,6 +111,9 @@ fn stream_id(text: &str) -> Result<StreamId, String> {
 /// Runs one of them.
 pub async fn run(config: &Config, command: Command) -> anyhow::Result<()> {
     match command {
+        Command::Export(options) => export::run(config, &options).await,
+        Command::Import(options) => import::run(config, &options).await,
+        Command::Views => views::run(config).await,
         Command::Stream { plan, output } => stream(config, plan, &output).await,
         Command::Plan { streams, limit, output } => {
             show_plan(&wire::shell(config).await?, streams, limit, &output).await

@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Admin};
 use crate::shell::Shell;
-use crate::views::keep_up::keep_up;
 use crate::{consume, news, run, telemetry, views, weather, wire};
 
 /// What one process does; several processes share the work.
@@ -62,8 +61,6 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
         tasks.spawn(async move { run::settle_due(settling.0, &settling.1, &settling.2).await });
         let watching = (Arc::clone(&shell), stop.clone());
         tasks.spawn(async move { weather::watch(&watching.0, &watching.1).await });
-        let projecting = (Arc::clone(&shell), stop.clone());
-        tasks.spawn(async move { keep_up(&projecting.0, &projecting.1).await });
         let asking = (Arc::clone(&shell), stop.clone());
         tasks.spawn(async move { news::run(&asking.0, every, &asking.1).await });
         let keeping = (Arc::clone(&shell), stop.clone());

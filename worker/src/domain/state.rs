@@ -48,7 +48,7 @@ pub struct Told {
 
 /// Where an event rests; the words of an operator's list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "status", rename_all = "snake_case")]
+#[serde(tag = "rests", content = "with", rename_all = "snake_case")]
 pub enum Status {
     /// In the log, not yet looked at.
     Received,

@@ -28,6 +28,8 @@ mod lease;
 
 mod migrate;
 
+pub mod raw;
+
 mod row;
 
 mod view_row;
@@ -42,6 +44,7 @@ use concilia_shared::id::{AccountName, EventId, StreamId};
 use concilia_shared::webhook::Webhook;
 use jiff::Timestamp;
 
+pub use raw::RawLog;
 pub use views::{ViewCursor, ViewSizes, Views};
 
 use crate::domain::event::{Event, WebhookReceived};
@@ -162,7 +165,7 @@ pub enum StoreError {
 
 /// The event store.
 #[async_trait]
-pub trait EventStore: Views + Send + Sync {
+pub trait EventStore: Views + RawLog + Send + Sync {
     /// Appends webhooks and enqueues their streams, in one transaction, idempotently: an
     /// event is known for ever by (account, event id). Every arrival's broker position is
     /// kept, duplicates' too. New streams, and streams with something new, become due `now`.

@@ -51,7 +51,7 @@ pub(super) type EventRow =
 
 /// A row of the log with its place in it.
 pub(super) struct Placed {
-    cursor: Cursor,
+    pub(super) cursor: Cursor,
     pub(super) link: Link,
 }
 
@@ -86,6 +86,12 @@ impl From<EventRow> for Placed {
                 hash,
             },
         }
+    }
+}
+
+impl Placed {
+    pub(super) fn into_parts(self) -> (Cursor, Link) {
+        (self.cursor, self.link)
     }
 }
 

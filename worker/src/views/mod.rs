@@ -2,9 +2,9 @@
 //!
 //! [`events`] is the list of webhook events with where each rests; [`balance`] is the sum that
 //! must always hold. [`fold`] makes both of a stream's history, purely; [`project`] keeps them
-//! in tables that follow the log behind ([`keep`] while a worker runs), to be thrown away and made again whenever somebody
-//! wishes. [`filter`] says what is asked for. Not here: the log and the tables
-//! ([`crate::store`]), the words ([`crate::say`]).
+//! in tables that follow the log behind ([`keep`] while a worker runs), to be thrown away and
+//! made again whenever somebody wishes. [`filter`] says what is asked for. Not here: the log and
+//! the tables ([`crate::store`]), the words ([`crate::say`]).
 
 pub mod balance;
 
@@ -15,8 +15,6 @@ pub mod events;
 pub mod filter;
 
 pub mod fold;
-
-pub mod keep_up;
 
 pub mod project;
 

@@ -4,13 +4,15 @@
 //! conflicts, the stream's row in `work`, events, positions; many rows of a table in byte
 //! order of their key. A stream grows only under its row in `work`.
 //!
-//! In reading order: `open` (set-up and refusals), `admit`, `work`, `record`, `positions`, `project`, `lists`.
+//! In reading order: `open` (set-up and refusals), `admit`, `work`, `record`, `positions`, `project`, `lists`,
+//! `raw`.
 
 mod admit;
 mod lists;
 mod open;
 mod positions;
 mod project;
+mod raw;
 mod record;
 mod work;
 

@@ -4,7 +4,8 @@
 //! write lock first (`begin immediate`), but the two wait for each other. Within a process
 //! one connection writes; a few others read, undisturbed by it (write-ahead log).
 //!
-//! In reading order: `open` (set-up and refusals), `admit`, `work`, `record`, `positions`, `project`, `lists`.
+//! In reading order: `open` (set-up and refusals), `admit`, `work`, `record`, `positions`, `project`, `lists`,
+//! `raw`.
 //! What each table means stands in PostgreSQL's migration.
 
 mod admit;
@@ -12,6 +13,7 @@ mod lists;
 mod open;
 mod positions;
 mod project;
+mod raw;
 mod record;
 mod work;
 
