@@ -11,7 +11,7 @@ crate::on!(
 );
 
 async fn a_log_set_back_to_an_older_copy_is_filled_again_from_the_broker(options: Options) {
-    let mut system = System::start(options).await;
+    let mut system = System::start(options.of_all_modes()).await;
     let pay = |system: &System, key: &str| {
         let order = system.shop.order(15_990, "name", key);
         system.shop.invoice(&order);
@@ -30,10 +30,21 @@ async fn a_log_set_back_to_an_older_copy_is_filled_again_from_the_broker(options
         system.received(None, payment.body.clone()).await;
         system.rests_as(&payment.event, "reconciled").await;
     }
+    // Odoo's own transactions: one paid, one left unpaid and canceled.
+    let order = system.shop.order(7_000, "name", "LOST-A");
+    let in_a = system.pay(7_000, &system.shop.begins_to_pay(&order));
+    let order = system.shop.order(8_000, "name", "LEFT");
+    let left = system.shop.begins_to_pay(&order);
+    let canceled = system.cancel(8_000, &left);
+    for told in [&in_a, &canceled] {
+        system.received(Some("portal"), told.body.clone()).await;
+        system.rests_as(&told.event, "reconciled").await;
+    }
+    assert_eq!(system.shop.transaction_state(&left).as_deref(), Some("cancel"));
     let nothing_to_do = event("evt_lost", "checkout.created", json!({"id": "chk_lost"}));
     system.received(None, nothing_to_do).await;
     system.rests_as("evt_lost", "recorded").await;
-    let before = system.shop.booked();
+    let before = (system.shop.booked(), system.shop.writes());
     system.stop_workers().await;
     system.database.restore().await.unwrap();
     let left: Vec<String> = system.events().await.into_iter().map(|row| row.event_id).collect();
@@ -45,7 +56,11 @@ async fn a_log_set_back_to_an_older_copy_is_filled_again_from_the_broker(options
         let row = system.rests_as(&payment.event, "reconciled").await;
         assert_eq!(row.odoo.unwrap().transaction, payment.checkout);
     }
+    for told in [&in_a, &canceled] {
+        system.rests_as(&told.event, "reconciled").await;
+    }
     system.rests_as("evt_lost", "recorded").await;
-    assert_eq!(system.shop.booked(), before, "Odoo is as it was");
+    let after = (system.shop.booked(), system.shop.writes());
+    assert_eq!(after, before, "Odoo is as it was, and nothing was written");
     system.finish().await;
 }

@@ -2,9 +2,11 @@
 //! binaries as built; Odoo and Ventipay simulated. Each test ends with
 //! `System::finish`, which checks what must hold whatever happened.
 //!
-//! [`scenario`] is the ordinary day. The rest is what goes wrong: [`crashes`], [`races`],
-//! [`ingress`], [`broker`], [`gaps`], [`weather`], [`bad_input`]; [`observed`] is what an
-//! operator sees; [`laws`] holds of any log; [`measure`] keeps the measurement honest.
+//! [`scenario`] is the ordinary day, [`news`] what makes it faster, [`settings`] what people
+//! change in it. The rest is what goes wrong: [`crashes`], [`races`], [`many_workers`],
+//! [`ingress`], [`broker`], [`restarts`], [`gaps`], [`rebuilt`], [`weather`], [`outages`],
+//! [`bad_input`]; [`observed`] is what an operator sees; [`laws`] holds of any log; [`measure`]
+//! keeps the measurement honest.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where and stop")]
 
@@ -18,10 +20,16 @@ mod crashes;
 mod gaps;
 mod ingress;
 mod laws;
+mod many_workers;
 mod measure;
+mod news;
 mod observed;
+mod outages;
 mod races;
+mod rebuilt;
+mod restarts;
 mod scenario;
+mod settings;
 mod weather;
 
 /// Makes a test of each function, once for each of these systems.

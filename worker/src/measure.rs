@@ -49,6 +49,10 @@ pub const OLDEST_PENDING: &str = "concilia_worker_pending_oldest_age_seconds";
 /// but 0 is a defect.
 pub const UNEXPLAINED: &str = "concilia_worker_unexplained_minor_units";
 
+/// 1 while the broker has acknowledged webhooks from before the log begins: it was lost, and a
+/// person must rebuild it.
+pub const LOG_EMPTY: &str = "concilia_worker_log_empty";
+
 /// Gives each metric its help text and unit, and shows what may be shown as zero.
 pub fn describe() {
     describe_histogram!(ADMIT_BATCH_SIZE, Unit::Count, "Messages of each batch admitted.");
@@ -87,6 +91,10 @@ pub fn describe() {
         UNEXPLAINED,
         Unit::Count,
         "Paid - refunded - booked - pending - parked, in minor units, by currency. Must be 0."
+    );
+    describe_gauge!(
+        LOG_EMPTY,
+        "1 while the broker has acknowledged webhooks from before the log begins."
     );
     for name in [APPENDED, DUPLICATES, CONFLICTS, GAP_MESSAGES] {
         counter!(name).increment(0);
@@ -138,6 +146,11 @@ pub fn ventipay_request(operation: &'static str, class: &'static str, took: Dura
 /// A system of an account (`odoo`, `ventipay`) is, or is not, left alone for a while.
 pub fn breaker(account: &AccountName, system: &'static str, open: bool) {
     gauge!(BREAKER_OPEN, "account" => account.to_string(), "system" => system).set(u8::from(open));
+}
+
+/// Whether the broker has acknowledged webhooks from before the log begins.
+pub fn log_empty(empty: bool) {
+    gauge!(LOG_EMPTY).set(u8::from(empty));
 }
 
 /// Age of the oldest Pending event of an account; zero where none is.
@@ -299,9 +312,4 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
     }
-}
-
-/// Whether the broker has acknowledged webhooks from before the log begins.
-pub(crate) fn log_empty(empty: bool) {
-    metrics::gauge!("concilia_worker_log_empty").set(f64::from(u8::from(empty)));
 }

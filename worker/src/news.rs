@@ -40,8 +40,8 @@ const CREDIT_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 struct Memory {
     /// Where to ask on from, by Odoo's clock.
     since: BTreeMap<AccountName, Timestamp>,
-    /// Credits tried, and when.
-    credits: HashMap<CheckoutId, Timestamp>,
+    /// Credits tried, and when; accounts of one company hear of each other's.
+    credits: HashMap<StreamId, Timestamp>,
 }
 
 /// Asks every `every` until told to stop, while this process leads.
@@ -139,13 +139,13 @@ async fn find_credits(
     let now = shell.clock.now();
     memory.credits.retain(|_, tried| now < *tried + CREDIT_AGAIN);
     for checkout in credits {
-        if memory.credits.contains_key(checkout) {
-            continue;
-        }
-        memory.credits.insert(checkout.clone(), now);
         let Ok(stream) = StreamId::of(&account.name, &format!("checkout-{checkout}")) else {
             continue;
         };
+        if memory.credits.contains_key(&stream) {
+            continue;
+        }
+        memory.credits.insert(stream.clone(), now);
         let history = shell.store.stream(&stream).await?;
         let state = State::replay(history.iter().map(|recorded| &recorded.event));
         let booked = state.told.iter().find(|told| told.status == Status::Reconciled);

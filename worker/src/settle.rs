@@ -56,12 +56,14 @@ enum Attended {
 pub async fn settle(shell: &Shell, claim: &Claim, call_by: Timestamp) -> Result<(), StoreError> {
     crash::point("settle.claimed");
     let mut after_sequence = 0;
-    for _ in 0..EVENTS_MAX {
+    for round in 0..EVENTS_MAX {
         let history = shell.store.stream(&claim.stream).await?;
         let state = State::replay(history.iter().map(|recorded| &recorded.event));
         after_sequence = history.last().map_or(0, |last: &Recorded| last.sequence);
         let now = shell.clock.now();
-        let Some(open) = state.work(now) else {
+        // Claimed before anything was due: somebody woke it, because something has changed.
+        let woken = || state.woken().filter(|_| round == 0);
+        let Some(open) = state.work(now).or_else(woken) else {
             let then = state.next_due().map_or(Then::Rest, Then::DueAt);
             return release(shell, claim, after_sequence, then).await;
         };

@@ -1,5 +1,5 @@
 //! The configuration file of a system under test: one account for each connector, all in one
-//! Odoo database, and short waits.
+//! Odoo database, and short waits; where a test asks for them, accounts of the other modes too.
 //!
 //! Not here: what a key means (`concilia_shared::config`).
 
@@ -17,6 +17,10 @@ pub const ACCOUNTS: [(&str, &str, &str); 6] = [
     ("custom", "custom", CUSTOM_FIELD),
 ];
 
+/// Accounts of the other modes, where [`Settings::modes`] asks for them: name and mode. Each has
+/// a webhook secret of its own, [`secret_of`].
+pub const MODES: [(&str, &str); 2] = [("portal", "A"), ("hybrid", "Hybrid")];
+
 /// The account that has no key to ask Ventipay with.
 pub const WITHOUT_KEY: &str = "keyless";
 
@@ -25,6 +29,14 @@ pub const CUSTOM_FIELD: &str = "x_shop_order";
 
 /// The webhook secret the system starts with.
 pub const WEBHOOK_SECRET: &str = "whs_end_to_end_first";
+
+/// The webhook secret of an account.
+pub fn secret_of(account: Option<&str>) -> String {
+    match account {
+        Some(own) if MODES.iter().any(|(name, _)| *name == own) => format!("whs_of_{own}"),
+        _ => WEBHOOK_SECRET.to_owned(),
+    }
+}
 
 /// The API key the worker asks Ventipay with.
 pub const VENTIPAY_KEY: &str = "key_test_end_to_end";
@@ -58,6 +70,12 @@ pub struct Settings {
     pub lease_s: u64,
     /// The ingress's deadline for the broker, in milliseconds.
     pub publish_deadline_ms: u64,
+    /// The wait before every retry, in seconds.
+    pub retry_s: u64,
+    /// How often each Odoo is asked what changed, in seconds.
+    pub news_s: u64,
+    /// Whether there are the accounts of [`MODES`] too.
+    pub modes: bool,
 }
 
 impl Settings {
@@ -72,34 +90,45 @@ impl Settings {
              [ingress]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n\
              default_account = {:?}\npublish_deadline_ms = {}\nrequest_timeout_ms = 2_000\n\
              [store]\nurl = {:?}\n\
-             [worker]\nadmin_listen = \"127.0.0.1:0\"\nlease_s = {}\ngap_check_s = 1\n\
-             [retry]\nbase_s = 1\ncap_s = 1\n",
+             [worker]\nadmin_listen = \"127.0.0.1:0\"\nlease_s = {}\ngap_check_s = 1\nnews_s = {}\n\
+             [retry]\nbase_s = {}\ncap_s = {}\n",
             self.nats.0,
             self.nats.1,
             ACCOUNTS[0].0,
             self.publish_deadline_ms,
             self.store,
             self.lease_s,
+            self.news_s,
+            self.retry_s,
+            self.retry_s,
         );
+        let shared = format!("webhook_secret_files = {:?}", self.webhook_secret_files);
         for (name, connector, _) in ACCOUNTS {
-            self.account(&mut text, name, connector);
-            let _ = writeln!(
-                text,
-                "ventipay = {{ url = {:?}, key = {VENTIPAY_KEY:?}, timeout_ms = {VENTIPAY_TIMEOUT_MS} }}",
-                self.ventipay
-            );
+            self.account(&mut text, name, connector, &shared);
+            self.key(&mut text);
         }
-        self.account(&mut text, WITHOUT_KEY, "generic");
+        self.account(&mut text, WITHOUT_KEY, "generic", &shared);
+        for (name, mode) in MODES.iter().filter(|_| self.modes) {
+            let own = format!("mode = {mode:?}\nwebhook_secrets = {:?}", secret_of(Some(name)));
+            self.account(&mut text, name, "generic", &own);
+            self.key(&mut text);
+        }
         text
     }
 
-    fn account(&self, text: &mut String, name: &str, connector: &str) {
+    fn key(&self, text: &mut String) {
+        let _ = writeln!(
+            text,
+            "ventipay = {{ url = {:?}, key = {VENTIPAY_KEY:?}, timeout_ms = {VENTIPAY_TIMEOUT_MS} }}",
+            self.ventipay
+        );
+    }
+
+    fn account(&self, text: &mut String, name: &str, connector: &str, own: &str) {
         let _ = write!(
             text,
-            "[accounts.{name}]\nenvironment = \"test\"\nconnector = {connector:?}\n\
-             webhook_secret_files = {:?}\n\
+            "[accounts.{name}]\nenvironment = \"test\"\nconnector = {connector:?}\n{own}\n\
              odoo = {{ url = {:?}, database = {DATABASE:?}, transport = {:?}, key_file = {:?}, timeout_ms = {} }}\n",
-            self.webhook_secret_files,
             self.odoo,
             self.transport,
             self.odoo_key_file.display().to_string(),
@@ -128,9 +157,12 @@ mod tests {
             webhook_secret_files: vec!["/x/1".into(), "/x/2".into()],
             lease_s: 3,
             publish_deadline_ms: 1_000,
+            retry_s: 1,
+            news_s: 15,
+            modes: true,
         };
         let config = concilia_shared::config::load(&settings.text(), []).unwrap();
-        assert_eq!(config.accounts.len(), ACCOUNTS.len() + 1);
+        assert_eq!(config.accounts.len(), ACCOUNTS.len() + 1 + MODES.len());
         assert_eq!(config.default_account().unwrap().as_str(), ACCOUNTS[0].0);
     }
 }

@@ -70,6 +70,26 @@ impl Database {
         }
     }
 
+    /// Loses everything. Nobody may be connected.
+    pub async fn lose(&self) -> anyhow::Result<()> {
+        match self {
+            Self::Sqlite { folder } => {
+                std::fs::remove_dir_all(folder)?;
+                Ok(std::fs::create_dir(folder)?)
+            }
+            Self::Postgres { name, .. } => {
+                let cluster = Postgres::shared()?;
+                for statement in [
+                    format!("drop database {name} with (force)"),
+                    format!("create database {name}"),
+                ] {
+                    cluster.execute("postgres", statement).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
     /// Sets it back to the copy; what was committed since is lost. Nobody may be connected.
     pub async fn restore(&self) -> anyhow::Result<()> {
         match self {

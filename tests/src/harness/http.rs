@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use concilia_shared::id::AccountName;
 use concilia_shared::secret::Secret;
 use concilia_shared::signature::{SIGNATURE_HEADER, sign};
-use concilia_worker::domain::event::Booking;
+use concilia_worker::clock::{Clock as _, SystemClock};
+use concilia_worker::domain::account::AccountState;
+use concilia_worker::domain::event::{Booking, Event};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::config::WEBHOOK_SECRET;
+use super::config::{WEBHOOK_SECRET, secret_of};
 use super::system::System;
 use super::wait;
 
@@ -17,6 +20,9 @@ pub const MARKER: &str = "marker-of-a-body-4711";
 
 /// How long an event may take to rest.
 const REST: Duration = Duration::from_secs(20);
+
+/// How long it may take until a webhook is received, should it be refused for a while.
+const DELIVERED: Duration = Duration::from_mins(1);
 
 /// What the ingress answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +42,9 @@ pub struct Row {
     pub event_id: String,
     /// The account.
     pub account: String,
+    /// The type as sent.
+    #[serde(rename = "type")]
+    pub event_type: Option<String>,
     /// Where it rests.
     pub status: String,
     /// Why.
@@ -49,6 +58,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// The checkout it is about, if it is about one.
+    pub fn checkout(&self) -> Option<&str> {
+        self.stream.split_once("/checkout-").map(|(_, checkout)| checkout)
+    }
+
     /// Whether nothing more happens to it by itself.
     pub fn is_at_rest(&self) -> bool {
         !["received", "pending"].contains(&self.status.as_str())
@@ -93,6 +107,23 @@ impl Sender {
     }
 }
 
+impl Sender {
+    /// Posts a body to an account as Ventipay would, signed anew each time, until it is received.
+    /// Panics if it is refused for good or takes too long.
+    pub async fn received(&self, account: &str, body: &[u8]) {
+        let secret = secret_of(Some(account));
+        wait::until("a webhook to be received", DELIVERED, async || {
+            let signature = signed_by(&secret, body, 0);
+            match self.post(Some(account), &[&signature], body.to_vec()).await {
+                Some(answer) if answer.status == 200 => Ok(()),
+                Some(answer) if answer.status < 500 => panic!("refused: {answer:?}"),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await;
+    }
+}
+
 impl System {
     /// What sends to the ingress that runs now.
     pub fn sender(&self) -> Sender {
@@ -113,7 +144,7 @@ impl System {
     /// Posts a body as Ventipay would, signed this moment.
     pub async fn deliver(&self, account: Option<&str>, body: impl Into<Vec<u8>>) -> Answer {
         let body = body.into();
-        let answer = self.post(account, &[&signed(&body, 0)], body).await;
+        let answer = self.post(account, &[&signed_by(&secret_of(account), &body, 0)], body).await;
         answer.expect("the ingress answers")
     }
 
@@ -169,6 +200,31 @@ impl System {
             if rows.len() == count { Ok(rows) } else { Err(format!("{rows:?}")) }
         })
         .await
+    }
+
+    /// The facts of an account's own stream.
+    pub async fn account_facts(&self, account: &str) -> Vec<Event> {
+        let name = AccountName::parse(account).expect("an account's name");
+        let recorded = self.log().await.stream(&AccountState::stream(&name)).await;
+        recorded.expect("the log reads").into_iter().map(|recorded| recorded.event).collect()
+    }
+
+    /// Waits until the stream of an account holds a fact; returns it.
+    pub async fn account_tells(&self, account: &str, fits: impl Fn(&Event) -> bool) -> Event {
+        wait::until(&format!("a fact of {account}"), REST, async || {
+            let facts = self.account_facts(account).await;
+            facts.iter().find(|fact| fits(fact)).cloned().ok_or_else(|| format!("{facts:?}"))
+        })
+        .await
+    }
+
+    /// Appends a fact to the stream of an account and wakes what waits, as commands do.
+    pub async fn decide(&self, account: &str, fact: Event) {
+        let name = AccountName::parse(account).expect("an account's name");
+        let (log, now) = (self.log().await, SystemClock.now());
+        let facts = [(AccountState::stream(&name), fact)];
+        log.record(&facts, false, now).await.expect("the log takes it");
+        log.wake(Some(&name), now).await.expect("the log takes it");
     }
 
     /// Kinds of the facts of a stream, as they stand in the log.

@@ -9,7 +9,7 @@
 //! PostgreSQL refuses to run as root; a test run by root runs it as the user `postgres`.
 
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
@@ -29,12 +29,17 @@ const START_DEADLINE: Duration = Duration::from_mins(1);
 /// Tries with another port, should somebody take the one found free.
 const PORT_TRIES: usize = 5;
 
-/// Starts the server in the background, waits for the end of its own input, which is the end
-/// of the process that holds the other side, then stops the server and tidies up.
+/// Starts the server in the background, and anew for each line of its own input, which names
+/// the signal that ends the one before. The end of the input is the end of the process that
+/// holds the other side: then it stops the server and tidies up.
 const GUARD: &str = r#"
 folder=$1; shift
 "$@" >"$folder/log" 2>&1 &
-read -r _
+while read -r signal; do
+    kill "-$signal" $! 2>/dev/null
+    wait $!
+    "$@" >>"$folder/log" 2>&1 &
+done
 kill -QUIT $! 2>/dev/null
 wait
 rm -rf -- "$folder"
@@ -44,6 +49,7 @@ rm -rf -- "$folder"
 #[derive(Debug)]
 pub struct Postgres {
     port: u16,
+    log: PathBuf,
     databases: AtomicU32,
     guard: Child,
 }
@@ -79,6 +85,14 @@ impl Postgres {
     /// The port it listens on.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Ends the server at once, as a crash would, and starts it anew on the same data and port.
+    pub fn crash(&self) -> anyhow::Result<()> {
+        let starts = ready(&self.log)?.0;
+        let mut guard = self.guard.stdin.as_ref().context("the guard is gone")?;
+        guard.write_all(b"QUIT\n")?;
+        await_ready(&self.log, starts + 1)
     }
 
     /// Makes an empty database; answers its address.
@@ -174,8 +188,9 @@ impl Server {
             .spawn()?;
         // From here on the guard removes the folder.
         let folder = folder.keep();
-        let started = Postgres { port, databases: AtomicU32::new(0), guard };
-        await_ready(&folder.join("log"))?;
+        let log = folder.join("log");
+        let started = Postgres { port, log, databases: AtomicU32::new(0), guard };
+        await_ready(&started.log, 1)?;
         Ok(started)
     }
 
@@ -219,24 +234,30 @@ impl Server {
     }
 }
 
-/// Waits until the log says that it listens, or why it does not.
-fn await_ready(log: &Path) -> anyhow::Result<()> {
+/// Waits until the log says for the so-manieth time that it listens, or why it does not.
+fn await_ready(log: &Path, starts: usize) -> anyhow::Result<()> {
     let deadline = Instant::now() + START_DEADLINE;
     loop {
-        let mut text = String::new();
-        // Not there before the shell has opened it.
-        if let Ok(mut file) = File::open(log) {
-            file.read_to_string(&mut text)?;
-        }
-        if text.contains("database system is ready to accept connections") {
+        let (ready, text) = ready(log)?;
+        if ready >= starts {
             return Ok(());
         }
-        let failed = text.contains("FATAL") || text.contains("not found");
+        let failed = starts == 1 && (text.contains("FATAL") || text.contains("not found"));
         if failed || Instant::now() > deadline {
             bail!("PostgreSQL did not start: {text}");
         }
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// How often the log says that it listens, and all it says.
+fn ready(log: &Path) -> anyhow::Result<(usize, String)> {
+    let mut text = String::new();
+    // Not there before the shell has opened it.
+    if let Ok(mut file) = File::open(log) {
+        file.read_to_string(&mut text)?;
+    }
+    Ok((text.matches("database system is ready to accept connections").count(), text))
 }
 
 /// Where one of PostgreSQL's programs is, such as `psql`.

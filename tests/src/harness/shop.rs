@@ -14,7 +14,8 @@ use super::config::DATABASE;
 use super::http::MARKER;
 use super::system::System;
 use crate::odoo::faults::{Hold, Kind, Operation};
-use crate::odoo::fixtures::NewOrder;
+use crate::odoo::fixtures::{self, NewOrder};
+use crate::odoo::value::{Amount, Record};
 use crate::odoo::world::Tx;
 use crate::odoo::{Login, SimOdoo, SimOdooOptions};
 use crate::ventipay::Pay;
@@ -92,6 +93,13 @@ impl Shop {
         self.odoo.invoice(order.id)
     }
 
+    /// Invoices a part of an order, a down payment, and posts the invoice.
+    pub fn invoice_part(&self, order: &Order, amount: i64) -> i64 {
+        let amount = Amount::from_json(&json!(amount));
+        let made = self.odoo.edit(|tx| fixtures::invoice_part(tx, order.id, amount, true));
+        made.expect("Odoo makes it")
+    }
+
     /// `payment_state` of an invoice.
     pub fn payment_state(&self, invoice: i64) -> String {
         let state =
@@ -99,21 +107,44 @@ impl Shop {
         self.odoo.look(state).expect("the invoice is there")
     }
 
+    /// A customer begins to pay an order in Odoo's own shop or portal: the reference of the
+    /// transaction Odoo makes of it.
+    pub fn begins_to_pay(&self, order: &Order) -> String {
+        self.odoo.portal_transaction(&order.name).1
+    }
+
+    /// State of a transaction.
+    pub fn transaction_state(&self, reference: &str) -> Option<String> {
+        self.odoo.look(|tx| {
+            let named = |(_, row): &(i64, &Record)| row.text("reference") == reference;
+            let found = tx.rows("payment.transaction").find(named);
+            found.map(|(_, row)| row.text("state").to_owned())
+        })
+    }
+
+    /// Calls that committed a change in Odoo so far.
+    pub fn writes(&self) -> u64 {
+        self.odoo.counters().writes
+    }
+
     /// Every payment by its checkout, with its amount. Panics if one stands there twice, if one
     /// is nobody's, or if transaction, external id and payment do not go together.
     pub fn booked(&self) -> BTreeMap<String, Money> {
         let mut booked = BTreeMap::new();
+        let names = self.odoo.look(names);
         for payment in self.odoo.payments() {
-            let checkout = payment.transaction.as_deref().unwrap_or_default();
-            assert!(checkout.starts_with("chk_"), "a payment of no checkout: {payment:?}");
+            let reference = payment.transaction.as_deref().unwrap_or_default();
+            let checkout = names.get(reference);
+            let checkout = checkout.unwrap_or_else(|| panic!("of no checkout: {payment:?}"));
             let currency = Currency::parse(&payment.currency).expect("a known currency");
             let amount = Money::from_decimal(&payment.amount, currency).expect("an amount");
-            let before = booked.insert(checkout.to_owned(), amount);
+            let before = booked.insert(checkout.clone(), amount);
             assert_eq!(before, None, "{checkout} stands in Odoo twice");
         }
-        let paid: BTreeSet<String> = booked.keys().cloned().collect();
-        assert_eq!(self.odoo.look(done_transactions), paid, "transactions and payments differ");
-        assert_eq!(self.odoo.look(names), paid, "external ids and payments differ");
+        let done: BTreeSet<String> = self.odoo.look(done_transactions);
+        let done: BTreeSet<&String> = done.iter().filter_map(|done| names.get(done)).collect();
+        assert_eq!(done, booked.keys().collect(), "transactions and payments differ");
+        assert_eq!(names.len(), booked.len(), "external ids and payments differ: {names:?}");
         booked
     }
 
@@ -126,6 +157,11 @@ impl Shop {
     /// The next so many bookings go wrong.
     pub fn fail_bookings(&self, fault: Kind, times: u32) {
         self.odoo.faults(Operation::Book, fault, times);
+    }
+
+    /// The next so many looks go wrong.
+    pub fn fail_observations(&self, fault: Kind, times: u32) {
+        self.odoo.faults(Operation::Observe, fault, times);
     }
 
     /// Every call goes wrong, until [`Shop::is_well_again`].
@@ -160,10 +196,15 @@ fn done_transactions(tx: &Tx<'_>) -> BTreeSet<String> {
     done.map(|(_, row)| row.text("reference").to_owned()).collect()
 }
 
-fn names(tx: &Tx<'_>) -> BTreeSet<String> {
+/// Our names of transactions: the reference, and the checkout it was booked under.
+fn names(tx: &Tx<'_>) -> BTreeMap<String, String> {
     let ours = tx.rows("ir.model.data").filter(|(_, row)| row.text("module") == "concilia");
-    let names = ours.map(|(_, row)| row.text("name").to_owned());
-    names.filter(|name| name.starts_with("chk_")).collect()
+    let ours = ours.filter(|(_, row)| row.text("name").starts_with("chk_"));
+    ours.filter_map(|(_, row)| {
+        let transaction = tx.get("payment.transaction", row.int("res_id"))?;
+        Some((transaction.text("reference").to_owned(), row.text("name").to_owned()))
+    })
+    .collect()
 }
 
 impl System {
@@ -189,6 +230,18 @@ impl System {
             pay = pay.with(field, value);
         }
         self.paid(&pay.with("metadata", metadata))
+    }
+
+    /// Somebody leaves the checkout of this key unpaid, and it is canceled. No webhook is sent:
+    /// the event is `checkout.canceled`.
+    pub fn cancel(&self, amount: i64, key: &str) -> Payment {
+        let pay = Pay::clp(amount).with("external_id", key);
+        let canceled = self
+            .ventipay
+            .create_and_cancel(&pay.with("metadata", json!({"note": MARKER})))
+            .expect("it can be canceled");
+        let body = self.ventipay.body(&canceled.event).expect("there is such an event");
+        Payment { checkout: canceled.checkout, event: canceled.event, body }
     }
 
     fn paid(&self, pay: &Pay) -> Payment {

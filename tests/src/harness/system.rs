@@ -40,12 +40,32 @@ pub struct Options {
     pub odoo_timeout_ms: u64,
     /// The ingress's deadline for the broker, in milliseconds.
     pub publish_deadline_ms: u64,
+    /// The wait before every retry, in seconds.
+    pub retry_s: u64,
+    /// How often each Odoo is asked what changed, in seconds.
+    pub news_s: u64,
+    /// Whether there are accounts of the modes A and Hybrid too ([`config::MODES`]).
+    pub modes: bool,
 }
 
 impl Options {
     /// With short waits.
     pub fn new(store: StoreKind, series: Series) -> Self {
-        Self { store, series, odoo_timeout_ms: 1_000, publish_deadline_ms: 3_000 }
+        Self {
+            store,
+            series,
+            odoo_timeout_ms: 1_000,
+            publish_deadline_ms: 3_000,
+            retry_s: 1,
+            news_s: 15,
+            modes: false,
+        }
+    }
+
+    /// With accounts of the modes A and Hybrid too.
+    #[must_use]
+    pub fn of_all_modes(self) -> Self {
+        Self { modes: true, ..self }
     }
 }
 
@@ -124,6 +144,9 @@ impl System {
             webhook_secret_files: vec![secret_file],
             lease_s: (options.odoo_timeout_ms * 2 + config::VENTIPAY_TIMEOUT_MS).div_ceil(1_000),
             publish_deadline_ms: options.publish_deadline_ms,
+            retry_s: options.retry_s,
+            news_s: options.news_s,
+            modes: options.modes,
         };
         settings.write(&config_file(folder.path()))?;
         // A connection kept for the next request may be closed by the other side just when that

@@ -144,6 +144,11 @@ impl SimVentipay {
         self.sim.create_and_pay(pay)
     }
 
+    /// Creates a checkout and cancels it unpaid, in one go; delivered to nobody.
+    pub fn create_and_cancel(&self, pay: &Pay) -> Result<Paid, ApiError> {
+        self.sim.create_and_cancel(pay)
+    }
+
     /// Has an unpaid checkout paid, now.
     pub fn pay_checkout(&self, id: &str, deliver: &Deliver) -> Result<Paid, ApiError> {
         self.sim.pay(id, None, deliver)

@@ -241,6 +241,24 @@ impl Sim {
         Ok(paid(&id, &event))
     }
 
+    /// A checkout is created and canceled; nobody is told. The event is `checkout.canceled`.
+    pub(super) fn create_and_cancel(&self, pay: &Pay) -> Result<Paid, ApiError> {
+        let mut request = pay.fields.clone();
+        request.insert("currency".to_owned(), json!(pay.currency));
+        request
+            .entry("items")
+            .or_insert_with(|| json!([{"unit_price": pay.amount, "quantity": 1}]));
+        let id = pay.id.clone().unwrap_or_else(|| new_id("chk_"));
+        let event = self.change(|world| {
+            world.create(&request, pay.live, &id, &self.host)?;
+            let checkout = world.checkout_mut(&id, Some(pay.live))?;
+            checkout::cancel(checkout, &iso(now()))?;
+            let checkout = checkout.clone();
+            Ok(world.emit("checkout.canceled", pay.live, &checkout))
+        })?;
+        Ok(paid(&id, &event))
+    }
+
     /// Any event about anything: the types nothing here causes by itself.
     pub(super) fn emit(
         self: &Arc<Self>,

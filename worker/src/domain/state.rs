@@ -185,6 +185,17 @@ impl State {
         fresh.or_else(|| self.told.iter().find(due))
     }
 
+    /// What is to be done when the stream was woken before anything was due: somebody expects the
+    /// event that is due first to fare otherwise now.
+    pub fn woken(&self) -> Option<Open<'_>> {
+        let due = |told: &&Told| match told.status {
+            Status::Pending { due_at, .. } => Some(due_at),
+            _ => None,
+        };
+        let waiting = self.told.iter().filter(|told| !self.held && due(told).is_some());
+        waiting.min_by_key(due).map(Open::Attend)
+    }
+
     /// When the next waiting event is due; never while the stream is held.
     pub fn next_due(&self) -> Option<Timestamp> {
         if self.held {
@@ -300,6 +311,18 @@ mod tests {
         let retried = State::replay(&[told(), pended, retry()]);
         assert!(attends(&retried));
         assert!(matches!(retried.told[0].status, Status::Pending { attempt: 7, .. }));
+    }
+
+    #[test]
+    fn a_woken_stream_attends_to_what_is_due_first_unless_it_is_held() {
+        let due_at = NOW + jiff::SignedDuration::from_hours(1);
+        let reason = PendingReason::NoMatch { looked_for: Vec::new() };
+        let pended = Event::Pended { about: id(), reason, attempt: 7, since: NOW, due_at };
+        let waiting = State::replay(&[told(), pended.clone()]);
+        assert!(!attends(&waiting) && matches!(waiting.woken(), Some(Open::Attend(_))));
+        assert_eq!(State::replay(&[told(), parked()]).woken(), None);
+        let held = Event::Held { about: id() };
+        assert_eq!(State::replay(&[told(), pended, held]).woken(), None);
     }
 
     #[test]
