@@ -8,6 +8,8 @@ mod es;
 
 pub mod account;
 
+pub mod reasons;
+
 pub mod timeline;
 
 pub mod when;
@@ -213,6 +215,11 @@ mod tests {
                 assert!(!sentence.contains("  ") && !sentence.contains('{'), "{sentence}");
             }
             assert!(en != es || rests == Status::Reconciled, "not translated: {en}");
+            if let Some(name) = reason_name(&rests) {
+                let words = |lang| reasons::phrase(Some(&name), lang);
+                assert!(words(Lang::En) != name, "no words for {name}");
+                assert!(words(Lang::En) != words(Lang::Es), "not translated: {name}");
+            }
         }
     }
 
