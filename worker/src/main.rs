@@ -10,7 +10,7 @@ use concilia_worker::commands::cli::{Arguments, Command, ConfigCommand, DeskComm
 use concilia_worker::commands::desk::Desk;
 use concilia_worker::commands::screen::Screen;
 use concilia_worker::commands::stop::{Done, Stop};
-use concilia_worker::commands::{self, completions, config_check, odoo_setup};
+use concilia_worker::commands::{self, completions, config_check, odoo_setup, replay};
 use concilia_worker::{store, telemetry, wire};
 
 fn main() -> ExitCode {
@@ -43,6 +43,7 @@ async fn start(arguments: Arguments) -> Done {
         Command::Run { roles } => Ok(commands::run::run(config, &roles).await?),
         Command::Config(ConfigCommand::Check) => Ok(config_check::run(&config)?),
         Command::Odoo(OdooCommand::Setup(options)) => Ok(odoo_setup::run(&config, &options).await?),
+        Command::Replay(command) => Ok(replay::run(&config, command).await?),
         Command::Desk(command) => at_desk(&config, &command).await,
         Command::Completions { .. } => Ok(()),
     }

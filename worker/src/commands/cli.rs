@@ -12,7 +12,7 @@ use super::run::Role;
 use super::screen::Output;
 use super::stop::Done;
 use super::{
-    accounts, balance, completions, decide, events, ignore, odoo_setup, pause, retry, settings,
+    accounts, balance, completions, decide, events, ignore, odoo_setup, pause, replay, retry, settings,
     show, tail, waiting,
 };
 
@@ -60,6 +60,9 @@ pub enum Command {
     /// The Odoo of an account.
     #[command(subcommand)]
     Odoo(OdooCommand),
+    /// The log rebuilt from the broker, after its database was lost.
+    #[command(subcommand)]
+    Replay(replay::Command),
     /// Prints what a shell needs to complete these commands.
     #[command(after_help = completions::EXAMPLES)]
     Completions {

@@ -85,6 +85,9 @@ pub async fn rows(desk: &mut Desk<'_>, pager: &mut Pager<'_>, part: &Part) -> Do
 /// One row a line, so that a long list is never in memory as a whole.
 async fn json(desk: &mut Desk<'_>, pager: &mut Pager<'_>, limit: Option<usize>) -> Done<usize> {
     let mut printed = 0;
+    // A row is printed once it is known whether another follows.
+    let mut held_back: Option<String> = None;
+    desk.screen.say("[")?;
     loop {
         let left = limit.map_or(PAGE, |limit| (limit - printed).min(PAGE));
         let rows = pager.next(left).await?;
@@ -92,12 +95,17 @@ async fn json(desk: &mut Desk<'_>, pager: &mut Pager<'_>, limit: Option<usize>) 
             break;
         }
         for (_, shown) in &rows {
-            let before = if printed == 0 { "[" } else { "," };
-            desk.screen.say(&format!("{before}\n  {}", serde_json::to_string(shown)?))?;
+            let row = serde_json::to_string(shown)?;
+            if let Some(before) = held_back.replace(row) {
+                desk.screen.say(&format!("  {before},"))?;
+            }
             printed += 1;
         }
     }
-    desk.screen.say(if printed == 0 { "[]" } else { "]" })?;
+    if let Some(last) = held_back {
+        desk.screen.say(&format!("  {last}"))?;
+    }
+    desk.screen.say("]")?;
     Ok(printed)
 }
 

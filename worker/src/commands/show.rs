@@ -98,7 +98,8 @@ pub async fn run(desk: &mut Desk<'_>, options: &Options) -> Done {
 
 async fn shown(desk: &Desk<'_>, target: &Target) -> Done<Vec<Shown>> {
     let troubles = Troubles::read(desk).await?;
-    let folded = fold(&target.stream, target.history.iter().map(|recorded| &recorded.event));
+    let events: Vec<_> = target.history.iter().map(|recorded| &recorded.event).collect();
+    let folded = fold(&target.stream, &events);
     let named = |id: &str| target.event.as_deref().is_none_or(|event| event == id);
     Ok(folded
         .rows
@@ -195,12 +196,16 @@ fn signed_at(second: i64) -> String {
 fn chained(target: &Target, chain: &Result<(), Break>, lang: Lang) -> String {
     let facts = target.history.len();
     match (chain, lang) {
-        (Ok(()), Lang::En) => format!("Chain of {}: whole, {facts} facts.", target.stream),
-        (Ok(()), Lang::Es) => format!("Cadena de {}: íntegra, {facts} hechos.", target.stream),
-        (Err(broken), Lang::En) => format!("Chain: {broken}. Somebody changed the database."),
-        (Err(broken), Lang::Es) => {
-            format!("Cadena: {broken}. Alguien cambió la base de datos.")
+        (Ok(()), Lang::En) => {
+            let word = if facts == 1 { "fact" } else { "facts" };
+            format!("Chain of {}: whole, {facts} {word}.", target.stream)
         }
+        (Ok(()), Lang::Es) => {
+            let word = if facts == 1 { "hecho" } else { "hechos" };
+            format!("Cadena de {}: íntegra, {facts} {word}.", target.stream)
+        }
+        (Err(broken), Lang::En) => format!("Chain: {broken}. Somebody changed the database."),
+        (Err(broken), Lang::Es) => format!("Cadena: {broken}. Alguien cambió la base de datos."),
     }
 }
 

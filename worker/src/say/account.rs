@@ -24,8 +24,8 @@ pub fn paused(account: &str, pause: &Pause, lang: Lang) -> String {
 /// Why nothing is done for a held stream.
 pub fn held(lang: Lang) -> String {
     lang.either(
-        "Read again from the broker and held: nothing is done about it until a person releases it.",
-        "Releído desde el broker y retenido: no se hace nada con él hasta que una persona lo libere.",
+        "Read again from the broker and held: nothing is done about it until `concilia-worker replay release`.",
+        "Releído desde el broker y retenido: no se hace nada con él hasta `concilia-worker replay release`.",
     )
     .to_owned()
 }

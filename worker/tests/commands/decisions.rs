@@ -75,7 +75,7 @@ async fn what_cannot_be_retried_refuses_the_whole() {
         ("evt_1", "4: evt_1: In Odoo. Nothing to do."),
         ("evt_4", "4: evt_4: Stored; this type asks for nothing in Odoo. Nothing to do."),
         ("evt_5", "4: evt_5: In the log; about to be looked at. Nothing to do."),
-        ("evt_7", "4: evt_7: Read again from the broker and held: nothing is done about it until a person releases it."),
+        ("evt_7", "4: evt_7: Read again from the broker and held: nothing is done about it until `concilia-worker replay release`."),
     ] {
         let said = home.ask(&format!("retry evt_3 {id} --by ana --lang en")).await;
         assert_eq!((said.out.as_str(), said.end.as_str()), ("", expected));
