@@ -21,7 +21,7 @@ pub const EXAMPLES: &str = "Examples:
 
 /// An account as it is now.
 #[derive(Debug, Clone, Serialize)]
-struct Account {
+struct Standing {
     account: String,
     /// Whether it is in the configuration; else only the log knows it.
     configured: bool,
@@ -56,7 +56,7 @@ pub async fn run(desk: &mut Desk<'_>) -> Done {
     let mut accounts = Vec::new();
     for name in desk.accounts().await? {
         let (state, _) = desk.account_state(&name).await?;
-        accounts.push(account(desk, name.as_str(), state, &counts));
+        accounts.push(standing(desk, name.as_str(), state, &counts));
     }
     if desk.screen.is_json() {
         desk.screen.json(&accounts)?;
@@ -77,7 +77,7 @@ pub async fn run(desk: &mut Desk<'_>) -> Done {
     Ok(())
 }
 
-fn account(desk: &Desk<'_>, name: &str, state: AccountState, counts: &[Count]) -> Account {
+fn standing(desk: &Desk<'_>, name: &str, state: AccountState, counts: &[Count]) -> Standing {
     let lang = desk.lang();
     let config = desk.config.accounts.iter().find(|(known, _)| known.as_str() == name);
     let config = config.map(|(_, config)| effective(config, &state.overrides).0);
@@ -92,7 +92,7 @@ fn account(desk: &Desk<'_>, name: &str, state: AccountState, counts: &[Count]) -
         since: outage.since,
         sentence: say::pending(&outage.reason, lang),
     };
-    Account {
+    Standing {
         account: name.to_owned(),
         configured: config.is_some(),
         environment: config
@@ -110,7 +110,7 @@ fn account(desk: &Desk<'_>, name: &str, state: AccountState, counts: &[Count]) -
     }
 }
 
-fn columns(account: &Account, lang: Lang) -> Vec<String> {
+fn columns(account: &Standing, lang: Lang) -> Vec<String> {
     let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
     vec![
         account.account.clone(),
@@ -125,7 +125,7 @@ fn columns(account: &Account, lang: Lang) -> Vec<String> {
 }
 
 /// What keeps it from working, if anything does.
-fn now(account: &Account, lang: Lang) -> String {
+fn now(account: &Standing, lang: Lang) -> String {
     let mut said = Vec::new();
     if !account.configured {
         let missing = crate::domain::reason::NotReady::NoAccount;

@@ -12,8 +12,8 @@ use super::run::Role;
 use super::screen::Output;
 use super::stop::Done;
 use super::{
-    accounts, balance, completions, decide, events, ignore, odoo_setup, pause, replay, retry, settings,
-    show, tail, waiting,
+    accounts, balance, completions, decide, events, ignore, odoo_setup, pause, replay, retry,
+    settings, show, tail, waiting,
 };
 
 /// What scripts may rely on.

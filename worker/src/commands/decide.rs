@@ -58,7 +58,7 @@ pub async fn choose(desk: &mut Desk<'_>, options: &Match) -> Done {
     let waits = |told: &&Told| {
         matches!(told.status, Status::Received | Status::Pending { .. } | Status::Parked(_))
     };
-    let told = target.told().filter(is_payment).find(waits);
+    let told = target.told().filter(|told| is_payment(told)).find(waits);
     let told = told.ok_or_else(|| refusal(&options.id, target.told().next(), lang))?;
     let (order, why, by) = (options.order.clone(), options.why.clone(), options.by.by.clone());
     let about = told.webhook.event_id.clone();
@@ -79,7 +79,7 @@ pub async fn accept(desk: &mut Desk<'_>, options: &Accept) -> Done {
     let Some((told, reason)) = parked else {
         return Err(refusal(&options.id, target.told().next(), lang));
     };
-    if !reason.can_be_accepted() || !is_payment(&told) {
+    if !reason.can_be_accepted() || !is_payment(told) {
         let (rests, cannot) = (
             say::status(&told.status, lang),
             lang.either("It cannot be accepted as it is.", "No se puede aceptar tal como está."),
@@ -96,7 +96,7 @@ pub async fn accept(desk: &mut Desk<'_>, options: &Accept) -> Done {
     record(desk, &target, Event::DifferenceAccepted { about, accepted, by, why }, &said).await
 }
 
-fn is_payment(told: &&Told) -> bool {
+fn is_payment(told: &Told) -> bool {
     matches!(told.webhook.fact, Fact::CheckoutPaid(_))
 }
 

@@ -126,7 +126,9 @@ impl Desk<'_> {
     pub async fn account_state(&self, name: &AccountName) -> Done<(AccountState, i64)> {
         let history = self.store.stream(&AccountState::stream(name)).await?;
         let mut state = AccountState::default();
-        history.iter().for_each(|recorded| state.apply(&recorded.event, recorded.recorded_at));
+        for recorded in &history {
+            state.apply(&recorded.event, recorded.recorded_at);
+        }
         Ok((state, history.last().map_or(0, |last| last.sequence)))
     }
 

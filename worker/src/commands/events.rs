@@ -60,10 +60,8 @@ pub async fn list(desk: &mut Desk<'_>, options: &Options) -> Done {
         return Err(Stop::Nothing(said.to_owned()));
     }
     if shown == 0 && !desk.screen.is_json() {
-        let said = desk.lang().either(
-            "No event was received yet.",
-            "Todavía no se recibe ningún evento.",
-        );
+        let said =
+            desk.lang().either("No event was received yet.", "Todavía no se recibe ningún evento.");
         desk.screen.say(said)?;
     }
     Ok(())

@@ -79,7 +79,7 @@ impl Troubles {
         if count.status == Word::Received.word()
             && let Some((reason, _)) = self.of(&count.account, Lang::En)
         {
-            count.status = Word::Pending.word().to_owned();
+            Word::Pending.word().clone_into(&mut count.status);
             count.reason = Some(reason);
         }
         count
@@ -163,7 +163,8 @@ impl<'a> Pager<'a> {
     /// How many rows come after those read.
     pub async fn more(&self) -> Done<i64> {
         let Some(place) = self.after.as_ref().filter(|_| !self.at_end) else { return Ok(0) };
-        let older = Filter { until: earliest(self.filter.until, place), ..self.filter.clone() };
+        let older =
+            Filter { until: Some(earliest(self.filter.until, place)), ..self.filter.clone() };
         let older: i64 = self.counts(&older).await?.iter().map(|count| count.events).sum();
         // And those of the same microsecond.
         let moment = Filter {
@@ -190,8 +191,8 @@ impl<'a> Pager<'a> {
     }
 }
 
-fn earliest(until: Option<jiff::Timestamp>, place: &Place) -> Option<jiff::Timestamp> {
-    Some(until.map_or(place.received_at, |until| until.min(place.received_at)))
+fn earliest(until: Option<jiff::Timestamp>, place: &Place) -> jiff::Timestamp {
+    until.map_or(place.received_at, |until| until.min(place.received_at))
 }
 
 /// The account's name as a filter has it, for the sentence that nothing matched.

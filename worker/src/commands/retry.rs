@@ -72,7 +72,9 @@ pub async fn run(desk: &mut Desk<'_>, options: &Options) -> Done {
         let facts: Vec<(StreamId, Event)> =
             page.iter().map(|it| fact(it, &options.by.by)).collect();
         desk.store.record(&facts, true, desk.now).await?;
-        page.iter().for_each(|chosen| done.see(chosen));
+        for chosen in &page {
+            done.see(chosen);
+        }
         bar.inc(u64::try_from(page.len()).unwrap_or(0));
     }
     bar.finish_and_clear();
@@ -94,7 +96,9 @@ pub async fn count(desk: &Desk<'_>, mut sweep: Sweep) -> Done<Tally> {
         if page.is_empty() {
             return Ok(tally);
         }
-        page.iter().for_each(|chosen| tally.see(chosen));
+        for chosen in &page {
+            tally.see(chosen);
+        }
     }
 }
 

@@ -139,7 +139,7 @@ pub struct Sweep {
 
 enum Source {
     Named(Vec<Chosen>),
-    Matching { filter: Filter, after: Option<Place>, at_end: bool },
+    Matching { filter: Box<Filter>, after: Option<Place>, at_end: bool },
 }
 
 impl Sweep {
@@ -164,7 +164,7 @@ impl Sweep {
             let usual = [Word::Pending, Word::Parked];
             let words = if which.status.is_empty() { &usual[..] } else { &which.status };
             let filter = which.narrow.filter(desk, words).await?;
-            let source = Source::Matching { filter, after: None, at_end: false };
+            let source = Source::Matching { filter: Box::new(filter), after: None, at_end: false };
             return Ok(Self { source, may });
         }
         let mut chosen: Vec<Chosen> = Vec::new();

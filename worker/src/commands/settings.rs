@@ -72,7 +72,7 @@ fn pair(text: &str) -> Result<(String, Option<String>), String> {
 
 /// One setting, and where its value comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Setting {
+struct Shown {
     setting: &'static str,
     value: Option<String>,
     /// `configuration` (the file, a variable or a default) or `log`.
@@ -88,9 +88,8 @@ pub async fn get(desk: &mut Desk<'_>, options: &Get) -> Done {
     let (name, account) = configured(desk, &options.account).await?;
     let lang = desk.lang();
     let (settings, problems) = settings(desk, &name, &account).await?;
-    let wanted =
-        |setting: &&Setting| options.key.as_deref().is_none_or(|key| key == setting.setting);
-    let settings: Vec<&Setting> = settings.iter().filter(wanted).collect();
+    let wanted = |setting: &&Shown| options.key.as_deref().is_none_or(|key| key == setting.setting);
+    let settings: Vec<&Shown> = settings.iter().filter(wanted).collect();
     if let (Some(key), true) = (&options.key, settings.is_empty()) {
         return Err(Stop::Nothing(no_setting(key, lang)));
     }
@@ -109,7 +108,7 @@ pub async fn get(desk: &mut Desk<'_>, options: &Get) -> Done {
     Ok(())
 }
 
-fn columns(setting: &Setting, lang: Lang) -> Vec<String> {
+fn columns(setting: &Shown, lang: Lang) -> Vec<String> {
     let from = match (setting.at, &setting.by) {
         (Some(at), Some(by)) => format!("{by}, {}", when::moment(at)),
         (Some(at), None) => when::moment(at),
@@ -215,7 +214,7 @@ async fn settings(
     desk: &Desk<'_>,
     name: &AccountName,
     account: &Account,
-) -> Done<(Vec<Setting>, Vec<String>)> {
+) -> Done<(Vec<Shown>, Vec<String>)> {
     let history = desk.store.stream(&AccountState::stream(name)).await?;
     let mut state = AccountState::default();
     let mut last: BTreeMap<&str, (Option<String>, Timestamp)> = BTreeMap::new();
@@ -237,7 +236,7 @@ async fn settings(
     let setting = |key: &'static str| {
         let changed = last.get(key);
         let value = if key == DATABASE { state.database.clone() } else { now.setting(key) };
-        Setting {
+        Shown {
             setting: key,
             value,
             from: if changed.is_some() { "log" } else { "configuration" },

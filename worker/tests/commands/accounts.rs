@@ -20,7 +20,10 @@ async fn an_account_that_left_the_configuration_is_still_told() {
     let said = home.ask("accounts --lang en").await.out;
     assert!(said.contains("This account is not in the configuration"), "{said}");
     let said = home.ask("settings set tienda mode=A --by ana --lang en").await;
-    assert_eq!(said.end, "4: Account tienda is not in the configuration: add accounts.tienda first.");
+    assert_eq!(
+        said.end,
+        "4: Account tienda is not in the configuration: add accounts.tienda first."
+    );
     assert_eq!(home.ask("pause tienda --why w --by ana --lang en").await.end, "done");
 }
 
@@ -37,8 +40,14 @@ async fn a_pause_and_its_end_are_facts_once_each() {
     );
     assert_eq!(home.ask("resume main --by eva --lang es").await.out, "La cuenta main sigue.\n");
     assert_eq!(home.last("main/account").await, Event::AccountResumed { by: "eva".to_owned() });
-    assert_eq!(home.ask("resume main --by eva --lang en").await.end, "3: Account main is not paused.");
-    assert_eq!(home.ask("pause mian --why w --by ana --lang en").await.end, "3: There is no account mian; did you mean main?");
+    assert_eq!(
+        home.ask("resume main --by eva --lang en").await.end,
+        "3: Account main is not paused."
+    );
+    assert_eq!(
+        home.ask("pause mian --why w --by ana --lang en").await.end,
+        "3: There is no account mian; did you mean main?"
+    );
 }
 
 #[tokio::test]
@@ -46,7 +55,8 @@ async fn a_resumed_accounts_streams_are_due() {
     let home = Home::full().await;
     let until = now() + jiff::SignedDuration::from_hours(1);
     for claim in home.store.claim("test", now(), until, 100).await.unwrap() {
-        let after_sequence = home.store.stream(&claim.stream).await.unwrap().last().unwrap().sequence;
+        let after_sequence =
+            home.store.stream(&claim.stream).await.unwrap().last().unwrap().sequence;
         let then = concilia_worker::store::Then::DueAt(until);
         let step = concilia_worker::store::Step { events: Vec::new(), after_sequence, then };
         home.store.advance(&claim, &step, now()).await.unwrap();
@@ -60,17 +70,28 @@ async fn a_resumed_accounts_streams_are_due() {
 #[tokio::test]
 async fn a_setting_is_checked_recorded_and_shown_with_who_set_it() {
     let home = Home::full().await;
-    let said = home.ask("settings set main mode=Hybrid domain=[] --why 'a new shop' --by ana --lang en").await;
+    let said = home
+        .ask("settings set main mode=Hybrid domain=[] --why 'a new shop' --by ana --lang en")
+        .await;
     insta::assert_snapshot!("settings_set_en", said.out);
     insta::assert_snapshot!("settings_get_en", home.ask("settings get main --lang en").await.out);
-    insta::assert_snapshot!("settings_get_es", home.ask("settings get main mode --lang es").await.out);
-    insta::assert_snapshot!("settings_get_json", home.ask("settings get main mode --json").await.out);
+    insta::assert_snapshot!(
+        "settings_get_es",
+        home.ask("settings get main mode --lang es").await.out
+    );
+    insta::assert_snapshot!(
+        "settings_get_json",
+        home.ask("settings get main mode --json").await.out
+    );
     let said = home.ask("settings set main mode=Hybrid --by eva --lang en").await;
     assert_eq!(said.end, "3: It is set like that already.");
     let said = home.ask("settings set main domain= --by eva --lang en").await;
     assert_eq!(said.end, "done");
     let state = home.account_state("main").await;
-    assert_eq!((state.overrides["mode"].as_deref(), &state.overrides["domain"]), (Some("Hybrid"), &None));
+    assert_eq!(
+        (state.overrides["mode"].as_deref(), &state.overrides["domain"]),
+        (Some("Hybrid"), &None)
+    );
 }
 
 #[tokio::test]
@@ -84,7 +105,11 @@ async fn what_does_not_fit_is_refused_and_nothing_is_changed() {
         ("environment=live", "4: There is no setting environment"),
     ] {
         let end = home.ask(&format!("settings set main {asked} --by ana --lang en")).await.end;
-        let said = if expected == "4: accounts" { end.contains("custom_field") } else { end.starts_with(expected) };
+        let said = if expected == "4: accounts" {
+            end.contains("custom_field")
+        } else {
+            end.starts_with(expected)
+        };
         assert!(said, "{asked}: {end}");
     }
     assert_eq!(home.account_state("main").await.overrides.len(), 0);

@@ -21,7 +21,8 @@ async fn due(home: &Home) -> Vec<String> {
 async fn settle(home: &Home) {
     let until = now() + SignedDuration::from_mins(1);
     for claim in home.store.claim("test", now(), until, 100).await.unwrap() {
-        let after_sequence = home.store.stream(&claim.stream).await.unwrap().last().unwrap().sequence;
+        let after_sequence =
+            home.store.stream(&claim.stream).await.unwrap().last().unwrap().sequence;
         let then = concilia_worker::store::Then::Rest;
         let step = concilia_worker::store::Step { events: Vec::new(), after_sequence, then };
         home.store.advance(&claim, &step, now()).await.unwrap();
@@ -42,7 +43,10 @@ async fn a_retry_by_name_makes_the_stream_due() {
 #[tokio::test]
 async fn a_dry_run_shows_and_does_nothing() {
     let home = Home::full().await;
-    insta::assert_snapshot!("retry_dry_run", home.ask("retry --all --dry-run --by ana --lang en").await.out);
+    insta::assert_snapshot!(
+        "retry_dry_run",
+        home.ask("retry --all --dry-run --by ana --lang en").await.out
+    );
     let said = home.ask("retry --all --dry-run --json --by ana").await.out;
     let said: Value = serde_json::from_str(&said).unwrap();
     assert_eq!((&said["events"], &said["at_stake"][0]["minor"]), (&4.into(), &65_700.into()));
@@ -65,7 +69,12 @@ async fn a_retry_under_a_pause_says_so() {
     let home = Home::full().await;
     home.ask("pause main --why 'new chart of accounts' --by ana").await;
     let said = home.ask("retry evt_2 --by ana --lang en").await.out;
-    assert!(said.contains("Account main is paused by ana since 2026-01-05 12:00:00: new chart of accounts."), "{said}");
+    assert!(
+        said.contains(
+            "Account main is paused by ana since 2026-01-05 12:00:00: new chart of accounts."
+        ),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -75,13 +84,20 @@ async fn what_cannot_be_retried_refuses_the_whole() {
         ("evt_1", "4: evt_1: In Odoo. Nothing to do."),
         ("evt_4", "4: evt_4: Stored; this type asks for nothing in Odoo. Nothing to do."),
         ("evt_5", "4: evt_5: In the log; about to be looked at. Nothing to do."),
-        ("evt_7", "4: evt_7: Read again from the broker and held: nothing is done about it until `concilia-worker replay release`."),
+        (
+            "evt_7",
+            "4: evt_7: Read again from the broker and held: nothing is done about it until `concilia-worker replay release`.",
+        ),
     ] {
         let said = home.ask(&format!("retry evt_3 {id} --by ana --lang en")).await;
         assert_eq!((said.out.as_str(), said.end.as_str()), ("", expected));
     }
     assert!(matches!(home.last("main/checkout-chk_3").await, Event::Pended { .. }));
-    for misused in ["retry --by ana --lang en", "retry evt_3 --all --by ana --lang en", "retry evt_3 --account main --by ana --lang en"] {
+    for misused in [
+        "retry --by ana --lang en",
+        "retry evt_3 --all --by ana --lang en",
+        "retry evt_3 --account main --by ana --lang en",
+    ] {
         assert!(home.ask(misused).await.end.starts_with("2: Say which events"), "{misused}");
     }
 }
@@ -105,7 +121,9 @@ async fn more_than_one_page_is_retried_whole() {
 async fn a_person_chooses_the_order() {
     let home = Home::full().await;
     settle(&home).await;
-    let said = home.ask("match chk_3 --order S00042 --why 'the customer says so' --by ana --lang en").await;
+    let said = home
+        .ask("match chk_3 --order S00042 --why 'the customer says so' --by ana --lang en")
+        .await;
     assert_eq!(said.out, "evt_3: order S00042 chosen; it is looked at again now.\n");
     let state = home.state("main/checkout-chk_3").await;
     assert_eq!(state.told[0].chosen.as_deref(), Some("S00042"));
@@ -137,7 +155,11 @@ async fn only_what_can_be_accepted_is() {
 #[tokio::test]
 async fn what_a_person_closes_is_closed_once() {
     let home = Home::full().await;
-    let said = home.ask("ignore --reason currency_mismatch --why 'booked by hand' --by ana --lang en --dry-run").await;
+    let said = home
+        .ask(
+            "ignore --reason currency_mismatch --why 'booked by hand' --by ana --lang en --dry-run",
+        )
+        .await;
     assert!(said.out.ends_with("Would be closed: 1 · 700 CLP\n"), "{said:?}");
     let said = home.ask("ignore evt_8 --why 'booked by hand' --by ana --lang en").await;
     assert_eq!(said.out, "Closed: 1 · 700 CLP\n");

@@ -113,7 +113,11 @@ impl Home {
             ("main", paid("evt_1", "chk_1", 15_990)),
             ("main", paid("evt_2", "chk_2", 44_000)),
             ("main", paid("evt_3", "chk_3", 21_000)),
-            ("main", "{\"id\":\"evt_4\",\"type\":\"subscription.activated\",\"live\":false,\"data\":{}}".to_owned()),
+            (
+                "main",
+                "{\"id\":\"evt_4\",\"type\":\"subscription.activated\",\"live\":false,\"data\":{}}"
+                    .to_owned(),
+            ),
             ("main", "not JSON".to_owned()),
             ("shop", paid("evt_5", "chk_5", 9_900)),
             ("tienda", paid("evt_6", "chk_6", 1_000).replace("\"live\":false", "\"live\":true")),
@@ -129,40 +133,55 @@ impl Home {
         let problem = concilia_worker::domain::reason::Problem::NotJson;
         let facts = [
             ("main/checkout-chk_1", booked()),
-            ("main/checkout-chk_2", parked("evt_2", ParkReason::AmountMismatch {
-                paid: clp(44_000),
-                expected: "45000".to_owned(),
-                document: "S00015".to_owned(),
-            })),
-            ("main/checkout-chk_3", Event::Pended {
-                about: id("evt_3"),
-                reason: PendingReason::NoMatch { looked_for: vec!["1003".to_owned()] },
-                attempt: 3,
-                since: at(2),
-                due_at: at(185),
-            }),
-            ("main/event-evt_4", Event::Recorded {
-                about: id("evt_4"),
-                reason: RecordReason::NothingToDo,
-            }),
+            (
+                "main/checkout-chk_2",
+                parked(
+                    "evt_2",
+                    ParkReason::AmountMismatch {
+                        paid: clp(44_000),
+                        expected: "45000".to_owned(),
+                        document: "S00015".to_owned(),
+                    },
+                ),
+            ),
+            (
+                "main/checkout-chk_3",
+                Event::Pended {
+                    about: id("evt_3"),
+                    reason: PendingReason::NoMatch { looked_for: vec!["1003".to_owned()] },
+                    attempt: 3,
+                    since: at(2),
+                    due_at: at(185),
+                },
+            ),
+            (
+                "main/event-evt_4",
+                Event::Recorded { about: id("evt_4"), reason: RecordReason::NothingToDo },
+            ),
             ("main/checkout-chk_7", Event::Held { about: id("evt_7") }),
-            ("main/checkout-chk_8", parked("evt_8", ParkReason::CurrencyMismatch {
-                paid: clp(700),
-                expected: "USD".to_owned(),
-                document: "S00080".to_owned(),
-            })),
-            (unread.stream.as_str(), Event::Parked {
-                about: unread_id,
-                reason: ParkReason::Unreadable { problem },
-            }),
-            ("shop/account", Event::AccountPaused {
-                by: "ana".to_owned(),
-                why: "closing the year".to_owned(),
-            }),
-            ("tienda/account", Event::OutageBegan {
-                system: System::Odoo,
-                reason: PendingReason::OdooUnavailable,
-            }),
+            (
+                "main/checkout-chk_8",
+                parked(
+                    "evt_8",
+                    ParkReason::CurrencyMismatch {
+                        paid: clp(700),
+                        expected: "USD".to_owned(),
+                        document: "S00080".to_owned(),
+                    },
+                ),
+            ),
+            (
+                unread.stream.as_str(),
+                Event::Parked { about: unread_id, reason: ParkReason::Unreadable { problem } },
+            ),
+            (
+                "shop/account",
+                Event::AccountPaused { by: "ana".to_owned(), why: "closing the year".to_owned() },
+            ),
+            (
+                "tienda/account",
+                Event::OutageBegan { system: System::Odoo, reason: PendingReason::OdooUnavailable },
+            ),
         ];
         let facts = facts.map(|(name, event)| (stream(name), event));
         self.store.record(&facts, false, at(20)).await.unwrap();
@@ -196,7 +215,8 @@ impl Home {
         };
         let mut out = Vec::new();
         let screen = Screen::new(&mut out, command.output());
-        let mut desk = Desk { config: &self.config, store: self.store.as_ref(), now: now(), screen };
+        let mut desk =
+            Desk { config: &self.config, store: self.store.as_ref(), now: now(), screen };
         let ended = command.run(&mut desk).await;
         Said { out: String::from_utf8(out).unwrap(), end: end(ended) }
     }
@@ -221,7 +241,9 @@ impl Home {
     pub(crate) async fn account_state(&self, name: &str) -> AccountState {
         let history = self.store.stream(&AccountState::stream(&account(name))).await.unwrap();
         let mut state = AccountState::default();
-        history.iter().for_each(|it| state.apply(&it.event, it.recorded_at));
+        for it in &history {
+            state.apply(&it.event, it.recorded_at);
+        }
         state
     }
 

@@ -39,7 +39,9 @@ async fn every_filter_narrows() {
         let rows = json(&home, &format!("events list --json {filter}")).await;
         assert_eq!(ids(&rows), expected, "{filter}");
     }
-    for nothing in ["--text nowhere", "--to 2026-01-04", "--from 2026-01-06", "--account shop --status parked"] {
+    for nothing in
+        ["--text nowhere", "--to 2026-01-04", "--from 2026-01-06", "--account shop --status parked"]
+    {
         let said = home.ask(&format!("events list --lang en {nothing}")).await;
         assert_eq!(said, Said { out: String::new(), end: "3: No event matches.".to_owned() });
     }
@@ -48,10 +50,14 @@ async fn every_filter_narrows() {
 #[tokio::test]
 async fn a_day_is_chiles_and_includes_both_ends() {
     let home = Home::empty().await;
-    for (number, moment) in
-        ["2026-01-05T02:59:59Z", "2026-01-05T03:00:00Z", "2026-01-06T02:59:59Z", "2026-01-06T03:00:00Z"]
-            .iter()
-            .enumerate()
+    for (number, moment) in [
+        "2026-01-05T02:59:59Z",
+        "2026-01-05T03:00:00Z",
+        "2026-01-06T02:59:59Z",
+        "2026-01-06T03:00:00Z",
+    ]
+    .iter()
+    .enumerate()
     {
         let body = paid(&format!("evt_{number}"), &format!("chk_{number}"), 1);
         home.tell("main", &body, moment.parse().unwrap()).await;
@@ -112,10 +118,16 @@ async fn what_waits_and_what_needs_a_person_is_summed_up() {
 async fn the_balance_is_that_of_the_log() {
     let home = Home::full().await;
     insta::assert_snapshot!("balance_en", home.ask("balance --lang en").await.out);
-    insta::assert_snapshot!("balance_es", home.ask("balance --lang es --by-day --account main").await.out);
+    insta::assert_snapshot!(
+        "balance_es",
+        home.ask("balance --lang es --by-day --account main").await.out
+    );
     let sums = json(&home, "balance --json").await;
     let of = &sums["currencies"][0];
-    assert_eq!((&of["paid"], &of["booked"], &of["difference"]), (&97_590.into(), &15_990.into(), &0.into()));
+    assert_eq!(
+        (&of["paid"], &of["booked"], &of["difference"]),
+        (&97_590.into(), &15_990.into(), &0.into())
+    );
     let none = json(&home, "balance --json --to 2026-01-04").await;
     assert_eq!(none["currencies"], Value::Array(Vec::new()));
 }

@@ -73,7 +73,10 @@ fn a_database_that_is_down_is_one_clear_sentence() {
     let (code, out, err) = run(&config, &["parked", "--json"]);
     assert_eq!((code, out.as_str()), (1, ""));
     assert_eq!(err.lines().count(), 1, "{err}");
-    assert!(err.starts_with("The database does not answer") && err.contains("check store.url"), "{err}");
+    assert!(
+        err.starts_with("The database does not answer") && err.contains("check store.url"),
+        "{err}"
+    );
     assert!(!err.contains("hunter2"));
 }
 
@@ -88,7 +91,8 @@ fn a_missing_configuration_is_one_clear_sentence() {
 #[tokio::test]
 async fn people_at_once_lose_no_decision() {
     let (home, config) = home().await;
-    let settings = ["mode=Hybrid", "connector=shopify", "quotations=confirm", "without_invoice=wait"];
+    let settings =
+        ["mode=Hybrid", "connector=shopify", "quotations=confirm", "without_invoice=wait"];
     let set = settings.map(|change| worker(&config, &["settings", "set", "main", change]).spawn());
     let paused = [(); 4].map(|()| worker(&config, &["pause", "main", "--why", "x"]).spawn());
     let code = |child: std::io::Result<std::process::Child>| {

@@ -11,16 +11,27 @@ async fn a_payment_is_told_in_both_languages_and_as_json() {
     let home = Home::full().await;
     insta::assert_snapshot!("show_en", home.ask("events show evt_1 --lang en").await.out);
     insta::assert_snapshot!("show_es", home.ask("events show chk_2 --lang es").await.out);
-    insta::assert_snapshot!("show_json", home.ask("events show main/checkout-chk_1 --json --lang en").await.out);
-    insta::assert_snapshot!("show_account", home.ask("events show shop/account --lang en").await.out);
+    insta::assert_snapshot!(
+        "show_json",
+        home.ask("events show main/checkout-chk_1 --json --lang en").await.out
+    );
+    insta::assert_snapshot!(
+        "show_account",
+        home.ask("events show shop/account --lang en").await.out
+    );
 }
 
 #[tokio::test]
 async fn it_is_found_by_event_checkout_and_stream() {
     let home = Home::full().await;
-    for name in ["evt_2", "main/evt_2", "chk_2", "main/chk_2", "checkout-chk_2", "main/checkout-chk_2"] {
+    for name in
+        ["evt_2", "main/evt_2", "chk_2", "main/chk_2", "checkout-chk_2", "main/checkout-chk_2"]
+    {
         let said = home.ask(&format!("events show {name} --lang en")).await;
-        assert!(said.out.contains("Chain of main/checkout-chk_2: whole, 2 facts."), "{name}: {said:?}");
+        assert!(
+            said.out.contains("Chain of main/checkout-chk_2: whole, 2 facts."),
+            "{name}: {said:?}"
+        );
     }
     let unread = home.ask("events list --lang en --reason unreadable").await.out;
     let short = unread.split_whitespace().find(|word| word.starts_with("unread-")).unwrap();
@@ -31,9 +42,16 @@ async fn it_is_found_by_event_checkout_and_stream() {
 async fn an_unknown_id_names_the_nearest() {
     let home = Home::full().await;
     let said = home.ask("events show evt_11 --lang en").await;
-    assert!(said.end.starts_with("3: No event, checkout or stream is called evt_11; did you mean evt_1"), "{said:?}");
+    assert!(
+        said.end
+            .starts_with("3: No event, checkout or stream is called evt_11; did you mean evt_1"),
+        "{said:?}"
+    );
     let said = home.ask("events show zzzzzzzzz --lang es").await;
-    assert_eq!(said.end, "3: Ningún evento, checkout o flujo se llama zzzzzzzzz; `events list` los muestra.");
+    assert_eq!(
+        said.end,
+        "3: Ningún evento, checkout o flujo se llama zzzzzzzzz; `events list` los muestra."
+    );
     let said = home.ask("events show evt_1 --account mian --lang en").await;
     assert_eq!(said.end, "3: There is no account mian; did you mean main?");
 }
@@ -44,7 +62,10 @@ async fn one_id_in_two_accounts_asks_which() {
     let body = super::given::paid("evt_1", "chk_1", 1);
     home.tell("shop", &body, super::given::now()).await;
     let said = home.ask("events show evt_1 --lang en").await;
-    assert_eq!(said.end, "4: evt_1 is in main/checkout-chk_1 and in shop/checkout-chk_1: say which, as account/evt_1.");
+    assert_eq!(
+        said.end,
+        "4: evt_1 is in main/checkout-chk_1 and in shop/checkout-chk_1: say which, as account/evt_1."
+    );
     assert_eq!(home.ask("events show evt_1 --account shop --lang en").await.end, "done");
 }
 
@@ -94,7 +115,10 @@ async fn an_erased_payload_and_a_chain_that_was_cut_are_told() {
 #[tokio::test]
 async fn the_tail_prints_what_there_is_since_when() {
     let home = Home::full().await;
-    insta::assert_snapshot!("tail_en", home.ask("events tail --once --lang en --account main").await.out);
+    insta::assert_snapshot!(
+        "tail_en",
+        home.ask("events tail --once --lang en --account main").await.out
+    );
     let late = home.ask("events tail --once --lang es --since 2026-01-05T12:10:00Z").await.out;
     insta::assert_snapshot!("tail_es", late);
     assert_eq!(home.ask("events tail --once --since 2026-01-06").await.out, "");

@@ -85,7 +85,7 @@ fn received(told: &WebhookReceived) -> String {
         Fact::CheckoutPaid(paid) => {
             let mut said = format!("{kind}: {} paid, {}", paid.amount, paid.checkout);
             if let Some(at) = paid.paid_at {
-                said.push_str(&format!(", on {}", when::moment(at)));
+                said.extend([", on ", &when::moment(at)]);
             }
             if paid.refunded {
                 said.push_str(", refunded since");

@@ -89,7 +89,7 @@ fn received(told: &WebhookReceived) -> String {
         Fact::CheckoutPaid(paid) => {
             let mut said = format!("{kind}: {} pagados, {}", paid.amount, paid.checkout);
             if let Some(at) = paid.paid_at {
-                said.push_str(&format!(", el {}", when::moment(at)));
+                said.extend([", el ", &when::moment(at)]);
             }
             if paid.refunded {
                 said.push_str(", devuelto después");

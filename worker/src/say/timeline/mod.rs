@@ -9,7 +9,7 @@ mod es;
 
 use super::Lang;
 use crate::domain::event::{BookedInvoice, Booking, Event};
-use crate::domain::reason::ParkReason;
+use crate::domain::reason::{IgnoreReason, ParkReason};
 use crate::domain::state::Status;
 
 /// What a fact says, in one sentence or two.
@@ -30,10 +30,8 @@ pub fn who(event: &Event) -> &str {
         | Event::Released { by, .. }
         | Event::SettingsChanged { by, .. }
         | Event::AccountPaused { by, .. }
-        | Event::AccountResumed { by } => by,
-        Event::Ignored {
-            reason: crate::domain::reason::IgnoreReason::ByHand { by, .. }, ..
-        } => by,
+        | Event::AccountResumed { by }
+        | Event::Ignored { reason: IgnoreReason::ByHand { by, .. }, .. } => by,
         Event::Recorded { .. }
         | Event::Ignored { .. }
         | Event::Pended { .. }
