@@ -1,128 +1,67 @@
-//! `concilia-worker`: reads the command line and runs one command.
+//! `concilia-worker`: reads the command line, runs one command, and ends with its exit code.
 
-use std::path::PathBuf;
+use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use concilia_worker::commands::{self, balance, odoo_setup, replay, run::Role, verify};
-use concilia_worker::say::Lang;
+use clap::Parser as _;
+use concilia_shared::config::Config;
+use concilia_worker::clock::{Clock as _, SystemClock};
+use concilia_worker::commands::cli::{Arguments, Command, ConfigCommand, DeskCommand, OdooCommand};
+use concilia_worker::commands::desk::Desk;
+use concilia_worker::commands::screen::Screen;
+use concilia_worker::commands::stop::{Done, Stop};
+use concilia_worker::commands::{self, completions, config_check, odoo_setup, replay, verify};
 use concilia_worker::{store, telemetry, wire};
-
-/// Brings every peso paid through Ventipay into Odoo, exactly once.
-#[derive(Debug, Parser)]
-#[command(version, about, propagate_version = true)]
-struct Arguments {
-    /// The configuration file (TOML); variables `CONCILIA_A__B` override it.
-    #[arg(long, env = "CONCILIA_CONFIG", global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Consumes webhooks and settles them, until told to stop.
-    #[command(
-        after_help = "Examples:\n  concilia-worker run --config concilia.toml\n  concilia-worker run --roles settle"
-    )]
-    Run {
-        /// What this process does.
-        #[arg(long, value_delimiter = ',', default_value = "consume,settle")]
-        roles: Vec<Role>,
-    },
-    /// The configuration.
-    #[command(subcommand)]
-    Config(ConfigCommand),
-    /// The Odoo of an account.
-    #[command(subcommand)]
-    Odoo(OdooCommand),
-    /// The events.
-    #[command(subcommand)]
-    Events(EventsCommand),
-    /// paid − refunded = booked + pending + parked, and the difference.
-    Balance {
-        #[command(flatten)]
-        options: balance::Options,
-        #[command(flatten)]
-        output: Output,
-    },
-    /// The log out to a file and in again, or rebuilt from the broker; its views made again.
-    #[command(subcommand)]
-    Replay(replay::Command),
-    /// Checks chains, bodies, signatures and views, and names the first place that is off.
-    #[command(
-        after_help = "Examples:\n  concilia-worker verify\n  concilia-worker verify --strict --broker --json"
-    )]
-    Verify(verify::Options),
-}
-
-#[derive(Debug, Subcommand)]
-enum ConfigCommand {
-    /// Checks the configuration and shows it, defaults included, without secrets.
-    Check,
-}
-
-#[derive(Debug, Subcommand)]
-enum OdooCommand {
-    /// Installs what booking needs; safe to run again.
-    Setup(odoo_setup::Options),
-}
-
-#[derive(Debug, Subcommand)]
-enum EventsCommand {
-    /// Lists every webhook event, with where it rests and what stands in Odoo.
-    List(Output),
-}
-
-#[derive(Debug, clap::Args)]
-struct Output {
-    /// JSON instead of a table.
-    #[arg(long)]
-    json: bool,
-    /// Language of headings and sentences.
-    #[arg(long, env = "CONCILIA_LANG", default_value = "en")]
-    lang: Lang,
-}
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    telemetry::init();
+    let serves = matches!(arguments.command, Command::Run { .. });
+    telemetry::init(if serves { "info" } else { "warn" });
     match start(arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error:#}");
-            ExitCode::FAILURE
+        Err(stop) => {
+            if serves {
+                tracing::error!("{}", stop.sentence());
+            } else {
+                // Nothing can be said about standard error being closed.
+                drop(writeln!(std::io::stderr(), "{}", stop.sentence()));
+            }
+            stop.code()
         }
     }
 }
 
 #[tokio::main]
-async fn start(arguments: Arguments) -> anyhow::Result<()> {
+async fn start(arguments: Arguments) -> Done {
     // One provider for every TLS connection of the process.
     drop(rustls::crypto::ring::default_provider().install_default());
+    if let Command::Completions { shell } = arguments.command {
+        return Ok(commands::print(&completions::script(shell))?);
+    }
     let config = wire::load_config(arguments.config.as_deref())?;
     match arguments.command {
-        Command::Run { roles } => commands::run::run(config, &roles).await,
-        Command::Config(ConfigCommand::Check) => commands::config_check::run(&config),
-        Command::Odoo(OdooCommand::Setup(options)) => odoo_setup::run(&config, &options).await,
-        Command::Events(EventsCommand::List(output)) => {
-            commands::events::list(
-                store::open(&config.store).await?.as_ref(),
-                output.json,
-                output.lang,
-            )
-            .await
-        }
-        Command::Replay(command) => replay::run(&config, command).await,
-        Command::Verify(options) => verify::run(&config, &options).await,
-        Command::Balance { options, output } => {
-            balance::run(
-                store::open(&config.store).await?.as_ref(),
-                &options,
-                output.json,
-                output.lang,
-            )
-            .await
-        }
+        Command::Run { roles } => Ok(commands::run::run(config, &roles).await?),
+        Command::Config(ConfigCommand::Check) => Ok(config_check::run(&config)?),
+        Command::Odoo(OdooCommand::Setup(options)) => Ok(odoo_setup::run(&config, &options).await?),
+        Command::Replay(command) => Ok(replay::run(&config, command).await?),
+        Command::Verify(options) => Ok(verify::run(&config, &options).await?),
+        Command::Desk(command) => at_desk(&config, &command).await,
+        Command::Completions { .. } => Ok(()),
     }
+}
+
+async fn at_desk(config: &Config, command: &DeskCommand) -> Done {
+    let store = store::open(&config.store).await.map_err(|error| {
+        let said = match error {
+            store::StoreError::Unavailable(why) => anyhow::anyhow!(
+                "The database does not answer ({why}): check store.url, and that the database runs."
+            ),
+            other => other.into(),
+        };
+        Stop::Failed(said)
+    })?;
+    let mut out = std::io::stdout();
+    let screen = Screen::new(&mut out, command.output()).of_terminal();
+    let now = SystemClock.now();
+    command.run(&mut Desk { config, store: store.as_ref(), now, screen }).await
 }

@@ -1,8 +1,9 @@
 //! Logs to standard error, pretty for people and JSON for machines; and how metrics are
 //! collected. What is counted is in [`crate::measure`].
 //!
-//! `CONCILIA_LOG` filters (default `info`), `CONCILIA_LOG_FORMAT=json` changes the form. Ids
-//! are fields; bodies, keys and secrets are never logged.
+//! `CONCILIA_LOG` filters (default `info` for `run`, `warn` for the other commands),
+//! `CONCILIA_LOG_FORMAT=json` changes the form. Ids are fields; bodies, keys and secrets are
+//! never logged.
 
 use std::io::IsTerminal as _;
 
@@ -35,9 +36,9 @@ pub fn metrics() -> anyhow::Result<PrometheusBuilder> {
         .set_buckets_for_metric(named(measure::ADMIT_BATCH_SIZE), &BATCH_SIZES)?)
 }
 
-/// Starts logging. Once per process.
-pub fn init() {
-    let filter = EnvFilter::try_from_env("CONCILIA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+/// Starts logging, from `level` on unless the variable says otherwise. Once per process.
+pub fn init(level: &str) {
+    let filter = EnvFilter::try_from_env("CONCILIA_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     // At debug level it would show the broker's address, password included.
     let filter = match "async_nats::connector=info".parse() {
         Ok(directive) => filter.add_directive(directive),

@@ -63,7 +63,11 @@ impl Actor {
             (told.order, told.invoice) = (Some(order.name), order.invoice);
         }
         if let Some(order) = told.order.as_deref().filter(|_| case.story.in_portal()) {
-            let (_, reference) = self.odoo.portal_transaction(order).await?;
+            let document = match told.invoice.filter(|_| case.story == Story::PortalInvoice) {
+                Some(invoice) => self.odoo.invoice_name(invoice).await?,
+                None => order.to_owned(),
+            };
+            let (_, reference) = self.odoo.portal_transaction(&document).await?;
             // A checkout made for a transaction carries its reference.
             key.value.clone_from(&reference);
             told.transaction = Some(reference);

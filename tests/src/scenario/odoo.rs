@@ -93,6 +93,12 @@ impl OdooSim {
         made["id"].as_i64().context("the invoice has no id")
     }
 
+    /// The name of an invoice.
+    pub async fn invoice_name(&self, id: i64) -> anyhow::Result<String> {
+        let invoice = self.world().await?.invoices.remove(&id);
+        Ok(invoice.context("the invoice is gone")?.name)
+    }
+
     /// Makes a draft invoice of an order, of `amount` or of the rest; answers its id.
     pub async fn draft(&self, order: &str, amount: Option<i64>) -> anyhow::Result<i64> {
         let wanted = json!({"order": order, "post": false, "amount": amount});

@@ -1,25 +1,29 @@
 //! `balance`: paid − refunded = booked + pending + parked, per currency, and the difference;
 //! of all time, or day by day.
 
-use concilia_shared::id::AccountName;
 use concilia_shared::money::Money;
 use jiff::civil::Date;
 use serde_json::json;
 
-use super::{caught_up, print, print_json, table};
-use crate::say::Lang;
-use crate::store::EventStore;
+use super::desk::Desk;
+use super::stop::Done;
 use crate::views::balance::Sums;
 use crate::views::filter::Period;
 
+/// Examples of `--help`.
+pub const EXAMPLES: &str = "Examples:
+  concilia-worker balance
+  concilia-worker balance --by-day --from 2026-01-01 --to 2026-01-31 --account shop
+  concilia-worker balance --json | jq '.currencies[].difference'";
+
 /// What is asked.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct Options {
     /// Each day by itself: the day of the payment, in America/Santiago.
     #[arg(long)]
     pub by_day: bool,
     /// Only this account.
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     pub account: Option<String>,
     /// Only payments made on this day or later (2026-01-31).
     #[arg(long, value_name = "DAY")]
@@ -30,28 +34,17 @@ pub struct Options {
 }
 
 /// Prints the sums.
-pub async fn run(
-    store: &dyn EventStore,
-    options: &Options,
-    json: bool,
-    lang: Lang,
-) -> anyhow::Result<()> {
-    caught_up(store).await?;
-    let account = options.account.as_deref().map(AccountName::parse).transpose()?;
-    let period =
-        Period { account, from: options.from, through: options.to, by_day: options.by_day };
-    let sums = store.sums(&period).await?;
-    if json {
-        return print_json(&json!({ "currencies": sums }));
+pub async fn run(desk: &mut Desk<'_>, options: &Options) -> Done {
+    desk.catch_up().await?;
+    let account = desk.account_of(options.account.as_deref()).await?;
+    let Options { by_day, from, to, .. } = *options;
+    let sums = desk.store.sums(&Period { account, from, through: to, by_day }).await?;
+    if desk.screen.is_json() {
+        desk.screen.json(&json!({ "currencies": sums }))?;
+        return Ok(());
     }
-    let (day, rest) = heading(lang);
-    let heading: Vec<&str> = options.by_day.then_some(day).into_iter().chain(rest).collect();
-    print(&table(&heading, sums.iter().map(columns)))
-}
-
-fn heading(lang: Lang) -> (&'static str, [&'static str; 7]) {
-    match lang {
-        Lang::En => (
+    let (day, rest) = desk.lang().either(
+        (
             "day",
             [
                 "paid",
@@ -63,7 +56,7 @@ fn heading(lang: Lang) -> (&'static str, [&'static str; 7]) {
                 "not ours to book",
             ],
         ),
-        Lang::Es => (
+        (
             "día",
             [
                 "pagado",
@@ -75,7 +68,10 @@ fn heading(lang: Lang) -> (&'static str, [&'static str; 7]) {
                 "no contabilizable",
             ],
         ),
-    }
+    );
+    let heading: Vec<&str> = by_day.then_some(day).into_iter().chain(rest).collect();
+    desk.screen.table(&heading, sums.iter().map(columns))?;
+    Ok(())
 }
 
 fn columns(sums: &Sums) -> Vec<String> {

@@ -1,39 +1,63 @@
 //! What operators type: `concilia-worker <command>`.
 //!
-//! One file a command; each takes the checked configuration and prints to standard output,
-//! a table for people or JSON for scripts. Exit codes: 0 done, 1 failed, 2 the command line
-//! is wrong. Not here: wiring ([`crate::wire`]).
+//! One file a command; [`cli`] is the tree of them all, [`desk`] what they work at, [`stop`]
+//! how they end (the exit codes), [`lists`] and [`select`] which events they show and decide
+//! about. Each prints a table for people or JSON for scripts. Not here: wiring
+//! ([`crate::wire`]), the words ([`crate::say`]).
+
+pub mod accounts;
 
 pub mod balance;
 
+pub mod cli;
+
+pub mod completions;
+
 pub mod config_check;
+
+pub mod decide;
+
+pub mod desk;
 
 pub mod events;
 
+pub mod filter;
+
+pub mod ignore;
+
+pub mod lists;
+
 pub mod odoo_setup;
+
+pub mod pause;
+
+pub mod people;
 
 pub mod replay;
 
+pub mod retry;
+
 pub mod run;
 
+pub mod screen;
+
+pub mod select;
+
+pub mod settings;
+
+pub mod show;
+
+pub mod stop;
+
+pub mod tail;
+
 pub mod verify;
+
+pub mod waiting;
 
 use std::io::Write as _;
 
 use anyhow::Context as _;
-
-use crate::store::EventStore;
-use crate::views::project;
-
-/// Brings the views up to the end of the log, so that what is read next is all there is.
-pub async fn caught_up(store: &dyn EventStore) -> anyhow::Result<()> {
-    let progress = project::catch_up(store, project::PAGES_MAX).await?;
-    anyhow::ensure!(
-        progress.at_end,
-        "The views are far behind the log: run `replay views`, or wait for the worker to catch up."
-    );
-    Ok(())
-}
 
 /// Prints one text to standard output. A reader that went away is not an error.
 pub fn print(text: &str) -> anyhow::Result<()> {

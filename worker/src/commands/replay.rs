@@ -10,6 +10,7 @@ use futures_util::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::screen::Output;
 use super::{print, print_json, run, table};
 use crate::clock::SystemClock;
 use crate::replay::held::{self, held};
@@ -91,17 +92,6 @@ pub enum Command {
         #[command(flatten)]
         output: Output,
     },
-}
-
-/// How something is shown.
-#[derive(Debug, clap::Args)]
-pub struct Output {
-    /// JSON instead of a table.
-    #[arg(long)]
-    json: bool,
-    /// Language of headings and sentences.
-    #[arg(long, env = "CONCILIA_LANG", default_value = "en")]
-    lang: Lang,
 }
 
 fn stream_id(text: &str) -> Result<StreamId, String> {

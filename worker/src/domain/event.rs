@@ -80,7 +80,7 @@ pub enum Event {
         booking: Booking,
         /// How the order was found; absent when the booking was found already there.
         matched: Option<Matched>,
-        /// The mode it was booked in, A or B; absent when the booking was found already there.
+        /// The mode it was booked in, A or B; absent in events of before there was a choice.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         mode: Option<Mode>,
     },

@@ -62,19 +62,29 @@ impl Settings {
         account: &Account,
         overrides: &BTreeMap<String, Option<String>>,
     ) -> (Self, Vec<String>) {
-        let all = overrides.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
-        if let Ok(account) = account.with_settings(all) {
-            return (Self::of(&account), Vec::new());
-        }
-        let (mut account, mut problems) = (account.clone(), Vec::new());
-        for (key, value) in overrides {
-            match account.with_settings([(key.as_str(), value.as_deref())]) {
-                Ok(changed) => account = changed,
-                Err(why) => problems.extend(why),
-            }
-        }
+        let (account, problems) = effective(account, overrides);
         (Self::of(&account), problems)
     }
+}
+
+/// The account with what was changed since laid over its configuration, and what of that no
+/// longer fits.
+pub fn effective(
+    account: &Account,
+    overrides: &BTreeMap<String, Option<String>>,
+) -> (Account, Vec<String>) {
+    let all = overrides.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
+    if let Ok(account) = account.with_settings(all) {
+        return (account, Vec::new());
+    }
+    let (mut account, mut problems) = (account.clone(), Vec::new());
+    for (key, value) in overrides {
+        match account.with_settings([(key.as_str(), value.as_deref())]) {
+            Ok(changed) => account = changed,
+            Err(why) => problems.extend(why),
+        }
+    }
+    (account, problems)
 }
 
 #[cfg(test)]

@@ -23,7 +23,9 @@ pub(super) fn status(status: &Status) -> String {
                 "Not of this account's environment: {said}. Nothing to do, unless the account is set up wrong."
             )
         }
-        Status::Ignored(IgnoreReason::ByHand { by, why }) => format!("Closed by {by}: {why}."),
+        Status::Ignored(IgnoreReason::ByHand { by, why }) => {
+            format!("Closed by {by}: {}", super::closed(why))
+        }
         Status::Recorded(RecordReason::NothingToDo) => {
             "Stored; this type asks for nothing in Odoo.".to_owned()
         }

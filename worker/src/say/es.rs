@@ -23,7 +23,9 @@ pub(super) fn status(status: &Status) -> String {
                 "No es del ambiente de esta cuenta: {said}. Nada que hacer, salvo que la cuenta esté mal configurada."
             )
         }
-        Status::Ignored(IgnoreReason::ByHand { by, why }) => format!("Cerrado por {by}: {why}."),
+        Status::Ignored(IgnoreReason::ByHand { by, why }) => {
+            format!("Cerrado por {by}: {}", super::closed(why))
+        }
         Status::Recorded(RecordReason::NothingToDo) => {
             "Guardado; este tipo no pide nada en Odoo.".to_owned()
         }

@@ -6,6 +6,14 @@ mod en;
 
 mod es;
 
+pub mod account;
+
+pub mod reasons;
+
+pub mod timeline;
+
+pub mod when;
+
 use concilia_shared::money::Money;
 
 use crate::domain::reason::PendingReason;
@@ -19,6 +27,16 @@ pub enum Lang {
     En,
     /// Spanish of Chile.
     Es,
+}
+
+impl Lang {
+    /// The one of two that is in this language.
+    pub fn either<T>(self, en: T, es: T) -> T {
+        match self {
+            Self::En => en,
+            Self::Es => es,
+        }
+    }
 }
 
 /// Where an event rests, in one sentence.
@@ -61,6 +79,12 @@ pub fn reason_name(status: &Status) -> Option<String> {
         Status::Recorded(reason) => serde_json::to_value(reason),
     };
     value.ok()?.get("reason")?.as_str().map(str::to_owned)
+}
+
+/// A person's words, ended as a sentence is.
+fn closed(words: &str) -> String {
+    let words = words.trim();
+    if words.ends_with(['.', '!', '?', '…']) { words.to_owned() } else { format!("{words}.") }
 }
 
 /// An amount Odoo wrote as decimal text, as people read amounts; as it stands if it is not one
@@ -191,6 +215,11 @@ mod tests {
                 assert!(!sentence.contains("  ") && !sentence.contains('{'), "{sentence}");
             }
             assert!(en != es || rests == Status::Reconciled, "not translated: {en}");
+            if let Some(name) = reason_name(&rests) {
+                let words = |lang| reasons::phrase(Some(&name), lang);
+                assert!(words(Lang::En) != name, "no words for {name}");
+                assert!(words(Lang::En) != words(Lang::Es), "not translated: {name}");
+            }
         }
     }
 

@@ -165,15 +165,17 @@ pub(super) fn rows(texts: Vec<String>) -> Result<Vec<Row>, StoreError> {
     texts.into_iter().map(read).collect()
 }
 
-/// Account, status, reason, currency, events, minor, oldest.
-pub(super) type CountColumns = (String, String, Option<String>, Option<String>, i64, i64, Moment);
+/// Account, status, reason, currency, events, minor, oldest, next.
+pub(super) type CountColumns =
+    (String, String, Option<String>, Option<String>, i64, i64, Moment, Option<Moment>);
 
 /// Reads counted rows, in one order for both databases.
 pub(super) fn counts(rows: Vec<CountColumns>) -> Result<Vec<Count>, StoreError> {
-    let read = |(account, status, reason, code, events, minor, oldest): CountColumns| {
+    let read = |(account, status, reason, code, events, minor, oldest, next): CountColumns| {
         let currency = code.as_deref().map(currency).transpose()?;
         let oldest = oldest.timestamp("view_events.since")?;
-        Ok(Count { account, status, reason, currency, events, minor, oldest })
+        let next = next.map(|next| next.timestamp("view_events.due_at")).transpose()?;
+        Ok(Count { account, status, reason, currency, events, minor, oldest, next })
     };
     let mut counts = rows.into_iter().map(read).collect::<Result<Vec<Count>, StoreError>>()?;
     counts.sort_by_cached_key(|it| {

@@ -82,4 +82,6 @@ pub struct Count {
     pub minor: i64,
     /// The longest wait among them: since when it waits, or when it was received.
     pub oldest: Timestamp,
+    /// When the first of them is tried next, if any waits for its time.
+    pub next: Option<Timestamp>,
 }

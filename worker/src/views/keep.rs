@@ -115,6 +115,7 @@ mod tests {
             events,
             minor: 0,
             oldest: jiff::Timestamp::UNIX_EPOCH,
+            next: None,
         };
         let counts = [
             count("pending", Some(Currency::Clp), 3),

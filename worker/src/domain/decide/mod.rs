@@ -49,7 +49,7 @@ pub enum Verdict {
     Pending(PendingReason),
     /// For a person.
     Parked(ParkReason),
-    /// In Odoo: by this booking, or found there (then without match and mode).
+    /// In Odoo: by this booking, or found there (then without match).
     Booked(Box<Booking>, Option<Box<Matched>>, Option<Mode>),
     /// Its transaction is cancelled in Odoo.
     Canceled {

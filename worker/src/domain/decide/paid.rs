@@ -2,6 +2,7 @@
 //!
 //! Read next: [`super::transaction`] (mode A), [`super::order`] (mode B).
 
+use concilia_shared::config::Mode;
 use concilia_shared::money::Money;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -161,7 +162,10 @@ fn judge_booked(
     }
     match odoo.booked_state.as_deref() {
         None | Some("done") if booking.amount == paid.amount => {
-            Verdict::Booked(Box::new(booking.clone()), None, None)
+            // Mode B names its transaction after the checkout; mode A confirms one of Odoo's.
+            let by_b = booking.transaction == paid.checkout.as_str();
+            let mode = if by_b { Mode::B } else { Mode::A };
+            Verdict::Booked(Box::new(booking.clone()), None, Some(mode))
         }
         None | Some("done") => {
             let booked = in_words(booking.amount);

@@ -54,7 +54,7 @@ const NEWEST_FIRST: &str = filtered!(
 
 const COUNTS: &str = filtered!(
     "select account, status, reason, currency, count(*), coalesce(sum(minor), 0),
-            min(coalesce(since, received_at))",
+            min(coalesce(since, received_at)), min(due_at)",
     "group by account, status, reason, currency"
 );
 
