@@ -46,7 +46,7 @@ pub struct AccountShell {
 struct Read {
     current: Arc<Current>,
     sequence: i64,
-    read_at: Option<Timestamp>,
+    at: Option<Timestamp>,
 }
 
 /// The account at this moment.
@@ -85,7 +85,7 @@ impl AccountShell {
         now: Timestamp,
     ) -> Result<Arc<Current>, StoreError> {
         let mut read = self.read.lock().await;
-        let fresh = read.read_at.is_some_and(|at| at <= now && now < at + FRESH_FOR);
+        let fresh = read.at.is_some_and(|at| at <= now && now < at + FRESH_FOR);
         if !fresh {
             self.catch_up(&mut read, store, now).await?;
         }
@@ -131,14 +131,16 @@ impl AccountShell {
         }
         if !news.is_empty() || read.current.settings.is_none() {
             let mut state = read.current.state.clone();
-            news.iter().for_each(|recorded| state.apply(&recorded.event, recorded.recorded_at));
+            for recorded in &news {
+                state.apply(&recorded.event, recorded.recorded_at);
+            }
             let (settings, problems) = Settings::overlaid(&self.config, &state.overrides);
             for problem in problems {
                 tracing::warn!(account = %self.name, "a setting of the log no longer fits the file and is left out: {problem}");
             }
             read.current = Arc::new(Current { state, settings: Some(settings) });
         }
-        read.read_at = Some(now);
+        read.at = Some(now);
         Ok(())
     }
 }

@@ -44,7 +44,7 @@ const LOOKS_MAX: usize = 2;
 /// What attending to an event comes to.
 enum Attended {
     /// A fact to append.
-    Fact(Event),
+    Fact(Box<Event>),
     /// Nothing to tell yet: it waits until then, or until it is woken.
     Wait(Timestamp),
 }
@@ -72,7 +72,7 @@ pub async fn settle(shell: &Shell, claim: &Claim, call_by: Timestamp) -> Result<
                 return release(shell, claim, after_sequence, Then::DueAt(until)).await;
             }
             Attended::Fact(event) => {
-                let step = Step { events: vec![event], after_sequence, then: Then::Continue };
+                let step = Step { events: vec![*event], after_sequence, then: Then::Continue };
                 shell.store.advance(claim, &step, shell.clock.now()).await?;
                 after_sequence += 1;
                 crash::point("settle.appended");
@@ -149,7 +149,7 @@ fn concluded(shell: &Shell, claim: &Claim, told: &Told, verdict: Verdict) -> Att
         outcome = event.kind(),
         "settled"
     );
-    Attended::Fact(event)
+    Attended::Fact(Box::new(event))
 }
 
 /// The calls one event may need: who is asked, by which settings, and until when.

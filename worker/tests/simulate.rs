@@ -153,7 +153,7 @@ impl FakeOdoo {
 
     fn set_state(&self, reference: &str, state: &str) {
         if let Some(found) = self.transactions.lock().unwrap().get_mut(reference) {
-            found.transaction.state = state.to_owned();
+            state.clone_into(&mut found.transaction.state);
         }
     }
 

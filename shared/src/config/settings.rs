@@ -63,26 +63,26 @@ impl Account {
                 table.remove(key);
                 continue;
             };
-            let mut read = kind.read(value);
-            kind.normalize(&mut read);
-            if !kind.accepts(&read) {
+            let mut parsed = kind.read(value);
+            kind.normalize(&mut parsed);
+            if !kind.accepts(&parsed) {
                 return Err(vec![format!("{key} must be {}.", kind.wanted())]);
             }
-            table.insert(key.to_owned(), read);
+            table.insert(key.to_owned(), parsed);
         }
-        let changed: Self = table
+        let read: Self = table
             .try_into()
             .map_err(|_: toml::de::Error| vec!["The settings do not read.".to_owned()])?;
         let account = Self {
-            mode: changed.mode,
-            connector: changed.connector,
-            custom_field: changed.custom_field,
-            domain: changed.domain,
-            match_keys: changed.match_keys,
-            reference_keys: changed.reference_keys,
-            book_from: changed.book_from,
-            quotations: changed.quotations,
-            without_invoice: changed.without_invoice,
+            mode: read.mode,
+            connector: read.connector,
+            custom_field: read.custom_field,
+            domain: read.domain,
+            match_keys: read.match_keys,
+            reference_keys: read.reference_keys,
+            book_from: read.book_from,
+            quotations: read.quotations,
+            without_invoice: read.without_invoice,
             ..self.clone()
         };
         let wrong = account.settings_problems();
@@ -122,11 +122,11 @@ mod tests {
             ("match_keys", Some("external_id, metadata.n")),
             ("book_from", None),
         ];
-        let changed = account().with_settings(changes).unwrap();
-        assert_eq!((changed.mode, changed.connector), (Mode::Hybrid, Connector::Custom));
-        assert_eq!(changed.match_keys, ["external_id", "metadata.n"]);
-        assert_eq!(changed.book_from, None);
-        assert_eq!(changed.webhook_secrets[0].expose(), "whs_1");
+        let account = self::account().with_settings(changes).unwrap();
+        assert_eq!((account.mode, account.connector), (Mode::Hybrid, Connector::Custom));
+        assert_eq!(account.match_keys, ["external_id", "metadata.n"]);
+        assert_eq!(account.book_from, None);
+        assert_eq!(account.webhook_secrets[0].expose(), "whs_1");
     }
 
     #[test]

@@ -105,10 +105,8 @@ pub async fn run(config: &Config, command: Command) -> anyhow::Result<()> {
         Command::Import(options) => import::run(config, &options).await,
         Command::Views => views::run(config).await,
         Command::Stream { plan, output } => stream(config, plan, &output).await,
-        Command::Plan { streams, limit, output } => {
-            show_plan(&wire::shell(config).await?, streams, limit, &output).await
-        }
-        Command::Release { streams, plan: true, limit, output, .. } => {
+        Command::Plan { streams, limit, output }
+        | Command::Release { streams, plan: true, limit, output, .. } => {
             show_plan(&wire::shell(config).await?, streams, limit, &output).await
         }
         Command::Release { streams, by, output, .. } => {

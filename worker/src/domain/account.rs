@@ -59,7 +59,9 @@ impl AccountState {
     pub fn apply(&mut self, event: &Event, at: Timestamp) {
         match event {
             Event::SettingsChanged { changes, .. } => {
-                changes.iter().for_each(|change| self.set(change));
+                for change in changes {
+                    self.set(change);
+                }
             }
             Event::AccountPaused { by, why } => {
                 self.paused = Some(Pause { by: by.clone(), why: why.clone(), since: at });
@@ -148,7 +150,7 @@ mod tests {
         let paused =
             Event::AccountPaused { by: "ana".to_owned(), why: "closing the year".to_owned() };
         let resumed = Event::AccountResumed { by: "ana".to_owned() };
-        assert_eq!(fold(&[paused.clone()]).paused.unwrap().by, "ana");
+        assert_eq!(fold(std::slice::from_ref(&paused)).paused.unwrap().by, "ana");
         assert_eq!(fold(&[paused, resumed]).paused, None);
     }
 }

@@ -100,11 +100,11 @@ impl Sums {
 }
 
 /// Plans stream after stream, in the order given.
-pub fn plan<'a>(
-    shell: &'a Shell,
+pub fn plan(
+    shell: &Shell,
     streams: Vec<StreamId>,
     lang: Lang,
-) -> impl Stream<Item = Result<Vec<Line>, StoreError>> + 'a {
+) -> impl Stream<Item = Result<Vec<Line>, StoreError>> + '_ {
     let failures: BTreeMap<AccountName, AtomicU32> =
         shell.accounts.keys().map(|name| (name.clone(), AtomicU32::new(0))).collect();
     let planner = std::sync::Arc::new(Planner { shell, failures, lang });

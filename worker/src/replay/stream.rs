@@ -205,10 +205,9 @@ impl Tally {
             });
             let told = (&arrival.webhook.account, &arrival.told.event_id);
             let admission = match known {
-                Some(true) => Admission::Duplicate,
                 Some(false) => Admission::Conflict,
                 None if self.planned.insert(hash(&told)) => Admission::Appended,
-                None => Admission::Duplicate,
+                Some(true) | None => Admission::Duplicate,
             };
             self.one(arrival, admission);
         }

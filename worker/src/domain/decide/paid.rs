@@ -59,10 +59,10 @@ pub(super) fn places(
         return (vec![reference], vec![probe]);
     }
     let mode = settings.mode;
-    (
-        mode.looks_for_transactions().then(|| references(body, settings)).unwrap_or_default(),
-        mode.looks_for_orders().then(|| probes(body, settings)).unwrap_or_default(),
-    )
+    let references =
+        if mode.looks_for_transactions() { references(body, settings) } else { Vec::new() };
+    let probes = if mode.looks_for_orders() { probes(body, settings) } else { Vec::new() };
+    (references, probes)
 }
 
 /// Judges by what was seen, or says what to do in Odoo.

@@ -110,10 +110,9 @@ fn check_order(
 ) -> Result<(), Verdict> {
     let document = order.name.clone();
     let money = |text: &str| Money::from_decimal(text, paid.amount.currency).ok();
-    let done = order.transactions.iter().map(|other| money(&other.amount));
-    let paid_in_all = done.fold(Some(paid.amount.minor), |sum, other| {
-        sum.zip(other).and_then(|(sum, other)| sum.checked_add(other.minor))
-    });
+    let mut done = order.transactions.iter().map(|other| money(&other.amount));
+    let paid_in_all =
+        done.try_fold(paid.amount.minor, |sum, other| other.and_then(|o| sum.checked_add(o.minor)));
     let fits = money(&order.total).zip(paid_in_all).is_some_and(|(t, sum)| sum <= t.minor);
     let reason = if Some(order.company_id) != settings.company_id {
         ParkReason::OtherCompany { document }
@@ -158,8 +157,8 @@ fn check_invoices(
         };
         return Err(Verdict::Parked(reason));
     }
-    let owes = candidate.invoices.is_empty() || owed.is_some_and(|owed| owed >= paid.amount.minor);
-    if owes || credit {
+    let enough = owed.is_some_and(|owed| owed >= paid.amount.minor);
+    if enough || candidate.invoices.is_empty() || credit {
         return Ok(());
     }
     let short = |invoice: &&Invoice| invoice.payment_state != "not_paid";
