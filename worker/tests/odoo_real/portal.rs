@@ -13,7 +13,7 @@ use concilia_worker::odoo::{Odoo, OdooError};
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::shop::{DAY, Shop, call, observe_one, perform_one};
+use crate::shop::{DAY, Shop, call, observe_one, perform_one, write};
 
 pub(crate) async fn all(shop: &Shop<'_>, client: &Client, bot: &Endpoint) {
     let begun = client_clock(client).await;
@@ -25,6 +25,7 @@ pub(crate) async fn all(shop: &Shop<'_>, client: &Client, bot: &Endpoint) {
     pays_an_invoice_once_when_two_names_race_for_it(shop, bot).await;
     completes_a_booking_whose_invoice_was_posted_later(shop, client, begun).await;
     tells_what_changed(shop, client, begun).await;
+    works_for_a_customer_without_an_address(shop, client).await;
 }
 
 /// When nothing has been written yet.
@@ -284,4 +285,32 @@ async fn tells_what_changed(shop: &Shop<'_>, client: &Client, begun: Timestamp) 
     assert!(!news.values.contains(&shop.reference("complete")), "{news:?}");
     let later = NewsQuery { since: FAR.parse().unwrap(), ..query };
     assert_eq!(client.news(&later).await.unwrap().values, Vec::<String>::new());
+}
+
+/// 17 and 18 refuse messages by somebody without an e-mail address (`odoo-api-2.md` 1.1); what
+/// Odoo notes on a document is written in the customer's name.
+async fn works_for_a_customer_without_an_address(shop: &Shop<'_>, client: &Client) {
+    write(shop.admin, "res.partner", shop.partner, json!({"email": false})).await;
+    let invoice = shop.invoice(shop.order("nobody-a", 1_100).await).await;
+    let reference = shop.portal("account.move", invoice, 1_100).await;
+    let found = candidate(shop, client, "nobody-a", &reference).await;
+    let cancel = Command::Cancel(Box::new(Cancel {
+        checkout: shop.checkout("nobody-a"),
+        id: found.id,
+        reference: reference.clone(),
+        state: "draft".to_owned(),
+        message: "Canceled at Ventipay.".to_owned(),
+    }));
+    let canceled = Outcome::Canceled { transaction: reference.clone() };
+    let cancelled = perform_one(client, &cancel).await;
+    let found = candidate(shop, client, "nobody-a", &reference).await;
+    let confirmed = perform_one(client, &confirm(shop, "nobody-a", &found, 1_100)).await;
+    shop.invoice(shop.order("nobody-b", 1_200).await).await;
+    let (_, order) = observe_one(client, shop.lookup("nobody-b")).await;
+    let booked = perform_one(client, &shop.book("nobody-b", &order.unwrap(), 1_200)).await;
+    let address = json!({"email": "cliente@example.com"});
+    write(shop.admin, "res.partner", shop.partner, address).await;
+    assert_eq!(cancelled, canceled);
+    assert!(matches!(confirmed, Outcome::Booked(_)), "{confirmed:?}");
+    assert!(matches!(booked, Outcome::Booked(_)), "{booked:?}");
 }

@@ -18,7 +18,7 @@ pub(crate) const DAY: &str = "2026-10-31";
 pub(crate) struct Shop<'a> {
     pub(crate) admin: &'a Rpc,
     url: String,
-    partner: i64,
+    pub(crate) partner: i64,
     product: i64,
     /// Different for each run: references must not repeat in a database that is kept.
     run: String,
