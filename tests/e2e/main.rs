@@ -20,6 +20,7 @@ mod crashes;
 mod gaps;
 mod ingress;
 mod laws;
+mod log_file;
 mod many_workers;
 mod measure;
 mod news;
