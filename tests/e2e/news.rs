@@ -1,7 +1,8 @@
 //! What waits goes on early because Odoo has news: an order that was synced late, an invoice that
 //! came after its payment.
 
-use concilia_tests::harness::system::{Options, System};
+use concilia_tests::harness::system::{Options, PATIENCE, System};
+use concilia_tests::harness::wait;
 
 crate::on!(
     sqlite_odoo_17_jsonrpc, sqlite_odoo_19_json2, postgres_odoo_17_jsonrpc, postgres_odoo_19_json2:
@@ -54,13 +55,9 @@ async fn an_invoice_that_comes_after_its_payment_is_paid_by_it(options: Options)
     assert!(is_paid(&system, down), "{}", system.shop.payment_state(down));
 
     let rest = system.shop.invoice(&order);
-    concilia_tests::harness::wait::until(
-        "the last invoice to be paid",
-        concilia_tests::harness::system::PATIENCE,
-        async || {
-            if is_paid(&system, rest) { Ok(()) } else { Err(system.shop.payment_state(rest)) }
-        },
-    )
+    wait::until("the last invoice to be paid", PATIENCE, async || {
+        if is_paid(&system, rest) { Ok(()) } else { Err(system.shop.payment_state(rest)) }
+    })
     .await;
     assert_eq!(system.shop.booked().len(), 1);
     system.finish().await;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use concilia_tests::harness::config::DATABASE;
 use concilia_tests::harness::shop::{Fault, Payment};
-use concilia_tests::harness::system::{Options, System};
+use concilia_tests::harness::system::{Options, PATIENCE, System};
+use concilia_tests::harness::wait;
 use concilia_tests::ventipay::{self, FaultPlan};
 use concilia_worker::domain::event::{self, Event};
 use concilia_worker::domain::reason::PendingReason;
@@ -25,6 +26,9 @@ crate::on!(
 );
 
 const ACCOUNT: &str = "generic";
+
+/// An account whose Odoo moves, and the field it looks in.
+const MOVING: (&str, &str) = ("shopify", "client_order_ref");
 
 /// Calls that must fail in a row before it is an outage, and one more.
 const PAYMENTS: usize = 4;
@@ -63,7 +67,7 @@ async fn what_somebody_must_set_right_pauses_the_account_and_says_how(options: O
 
     edit_actions(&system);
     let waiting = told(&system, "EDITED").await;
-    let sentence = outage(&system).await;
+    let sentence = outage(&system, (ACCOUNT, "name")).await;
     assert!(sentence.contains("run `concilia-worker odoo setup`"), "{sentence}");
     let writes = system.shop.writes();
     system.set_up_odoo().await;
@@ -72,23 +76,25 @@ async fn what_somebody_must_set_right_pauses_the_account_and_says_how(options: O
 
     let uuid = set_uuid(&system, "ffffffff-0d00-4000-8000-00000000c10a");
     let waiting = told(&system, "ANOTHER-DATABASE").await;
-    let sentence = outage(&system).await;
+    let sentence = outage(&system, (ACCOUNT, "name")).await;
     assert!(sentence.contains("database=ffffffff-0d00-4000"), "{sentence}");
     assert!(!system.shop.booked().contains_key(&waiting.checkout));
     set_uuid(&system, &uuid);
     all_booked(&system, &[waiting]).await;
 
-    // It has moved indeed: a person says so.
+    // It has moved indeed: a person says so. Another account, whose first outage it is.
+    let first = told_of(&system, MOVING, "BEFORE-IT-MOVED").await;
+    all_booked(&system, &[first]).await;
     set_uuid(&system, "eeeeeeee-0d00-4000-8000-00000000c10a");
-    let waiting = told(&system, "MOVED").await;
-    outage(&system).await;
+    let waiting = told_of(&system, MOVING, "MOVED").await;
+    outage(&system, MOVING).await;
     let change = event::SettingChange {
         key: "database".to_owned(),
         from: Some(uuid),
         to: Some("eeeeeeee-0d00-4000-8000-00000000c10a".to_owned()),
     };
     let (by, why) = ("ana".to_owned(), Some(format!("{DATABASE} was moved")));
-    system.decide(ACCOUNT, Event::SettingsChanged { by, why, changes: vec![change] }).await;
+    system.decide(MOVING.0, Event::SettingsChanged { by, why, changes: vec![change] }).await;
     all_booked(&system, &[waiting]).await;
     system.finish().await;
 }
@@ -110,9 +116,13 @@ async fn retry_after_is_obeyed(options: Options) {
 
 /// A payment of the account, delivered.
 async fn told(system: &System, key: &str) -> Payment {
-    let order = system.shop.order(15_990, "name", key);
+    told_of(system, (ACCOUNT, "name"), key).await
+}
+
+async fn told_of(system: &System, (account, field): (&str, &str), key: &str) -> Payment {
+    let order = system.shop.order(15_990, field, key);
     let payment = system.pay(15_990, &order.key);
-    system.received(Some(ACCOUNT), payment.body.clone()).await;
+    system.received(Some(account), payment.body.clone()).await;
     payment
 }
 
@@ -134,15 +144,13 @@ fn is_outage_of(wanted: event::System) -> impl Fn(&Event) -> bool {
 }
 
 /// Waits until the account's last fact is an outage; answers what people read of it.
-async fn outage(system: &System) -> String {
-    let reason = concilia_tests::harness::wait::until(
-        "an outage",
-        concilia_tests::harness::system::PATIENCE,
-        async || match system.account_facts(ACCOUNT).await.pop() {
+async fn outage(system: &System, (account, _): (&str, &str)) -> String {
+    let reason = wait::until("an outage", PATIENCE, async || {
+        match system.account_facts(account).await.pop() {
             Some(Event::OutageBegan { reason, .. }) => Ok(reason),
             other => Err(format!("{other:?}")),
-        },
-    )
+        }
+    })
     .await;
     assert!(matches!(reason, PendingReason::NotReady { .. }), "{reason:?}");
     say::pending(&reason, Lang::En)
