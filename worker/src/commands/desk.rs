@@ -68,7 +68,7 @@ impl Desk<'_> {
 
     /// Brings the views up to the end of the log, so that what is read next is all there is.
     pub async fn catch_up(&self) -> Done {
-        let bar = progress(None);
+        let bar = spinner();
         for _ in 0..project::PAGES_MAX {
             let step = project::step(self.store).await?;
             bar.inc(u64::try_from(step.events).unwrap_or(0));
@@ -244,16 +244,12 @@ pub fn nearest<'a>(
     names
 }
 
-/// A bar on standard error, where that is a terminal; a running count when the end is unknown.
-pub fn progress(events: Option<u64>) -> ProgressBar {
-    let bar = events.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
-    let form = if events.is_some() {
-        "{wide_bar} {human_pos}/{human_len}"
-    } else {
-        "{spinner} {human_pos}"
-    };
-    match ProgressStyle::with_template(form) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
+/// A running count on standard error, where that is a terminal: how far there is to go is not
+/// known.
+fn spinner() -> ProgressBar {
+    let spinner = ProgressBar::new_spinner();
+    match ProgressStyle::with_template("{spinner} {human_pos}") {
+        Ok(style) => spinner.with_style(style),
+        Err(_) => spinner,
     }
 }

@@ -3,7 +3,7 @@
 //! Each stream's fact is appended only if nothing happened in it since it was looked at, so
 //! that what was booked meanwhile is not closed.
 
-use super::desk::{Desk, progress};
+use super::desk::Desk;
 use super::people::{self, By, confirm};
 use super::retry::count;
 use super::select::{Chosen, Sweep, Tally, Which};
@@ -11,6 +11,7 @@ use super::stop::{Done, Stop};
 use crate::domain::event::Event;
 use crate::domain::reason::IgnoreReason;
 use crate::domain::state::{State, Status};
+use crate::progress;
 use crate::store::StoreError;
 
 /// Examples of `--help`.
@@ -54,7 +55,7 @@ pub async fn run(desk: &mut Desk<'_>, options: &Options) -> Done {
         return tally.print(desk, true, words);
     }
     confirm(tally.events(), which.yes, lang)?;
-    let bar = progress(u64::try_from(tally.events()).ok());
+    let bar = progress::bar(u64::try_from(tally.events()).unwrap_or(0), "closing");
     let mut sweep = Sweep::new(desk, which, false, may).await?;
     let mut done = Tally::default();
     loop {

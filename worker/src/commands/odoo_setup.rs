@@ -30,7 +30,13 @@ pub struct Options {
     account: Option<String>,
     /// An administrator's login. The password or API key is read from the variable
     /// `CONCILIA_ODOO_ADMIN_PASSWORD`, or from --admin-password-file.
-    #[arg(long, env = "CONCILIA_ODOO_ADMIN_LOGIN", default_value = "admin", value_name = "LOGIN")]
+    #[arg(
+        long,
+        env = "CONCILIA_ODOO_ADMIN_LOGIN",
+        hide_env_values = true,
+        default_value = "admin",
+        value_name = "LOGIN"
+    )]
     admin_login: String,
     /// A file that holds the administrator's password or API key.
     #[arg(long, value_name = "FILE")]

@@ -34,6 +34,7 @@ pub enum Command {
     #[command(after_help = "Example:\n  concilia-worker replay import concilia-2026-11.gz")]
     Import(import::Options),
     /// Drops every view and makes it again from the log, while traffic goes on.
+    #[command(after_help = "Example:\n  concilia-worker replay views")]
     Views,
     /// Rebuilds the log from the broker; what is rebuilt is held until it is released.
     ///

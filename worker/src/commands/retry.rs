@@ -5,7 +5,7 @@
 
 use concilia_shared::id::StreamId;
 
-use super::desk::{Desk, progress};
+use super::desk::Desk;
 use super::lists::Troubles;
 use super::people::{By, confirm};
 use super::select::{Chosen, Sweep, Tally, Which};
@@ -13,6 +13,7 @@ use super::stop::{Done, Stop};
 use crate::domain::event::Event;
 use crate::domain::reason::RecordReason;
 use crate::domain::state::Status;
+use crate::progress;
 
 /// Examples of `--help`.
 pub const EXAMPLES: &str = "Examples:
@@ -61,7 +62,7 @@ pub async fn run(desk: &mut Desk<'_>, options: &Options) -> Done {
         return tally.print(desk, true, words);
     }
     confirm(tally.events(), which.yes, lang)?;
-    let bar = progress(u64::try_from(tally.events()).ok());
+    let bar = progress::bar(u64::try_from(tally.events()).unwrap_or(0), "retrying");
     let mut sweep = Sweep::new(desk, which, options.all, may).await?;
     let mut done = Tally::default();
     loop {

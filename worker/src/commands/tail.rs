@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::desk::Desk;
 use super::show::fact;
@@ -52,6 +53,8 @@ pub async fn run(desk: &mut Desk<'_>, options: &Options) -> Done {
         account.as_ref().is_none_or(|name| name.as_str() == recorded.stream.account())
             && options.since.is_none_or(|since| recorded.recorded_at >= since)
     };
+    // One listener for as long as it follows: what comes between two waits is not lost.
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let mut cursor = Cursor::default();
     let mut silent = !options.once && options.since.is_none();
     loop {
@@ -67,21 +70,18 @@ pub async fn run(desk: &mut Desk<'_>, options: &Options) -> Done {
         }
         if page.len() < PAGE {
             silent = false;
-            if options.once || stopped().await? {
+            if options.once || stopped(&mut interrupt).await {
                 return Ok(());
             }
         }
     }
 }
 
-/// Waits a little; answers whether Ctrl-C came meanwhile.
-async fn stopped() -> Done<bool> {
+/// Waits a little; answers whether Ctrl-C came meanwhile, or since the last wait.
+async fn stopped(interrupt: &mut Signal) -> bool {
     tokio::select! {
-        signal = tokio::signal::ctrl_c() => {
-            signal?;
-            Ok(true)
-        }
-        () = tokio::time::sleep(EVERY) => Ok(false),
+        _ = interrupt.recv() => true,
+        () = tokio::time::sleep(EVERY) => false,
     }
 }
 

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, bail};
 use concilia_shared::config::Config;
 
+use super::screen::Output;
 use super::{print, print_json};
 use crate::consume::Source;
 use crate::progress;
@@ -20,12 +21,9 @@ pub struct Options {
     /// Also asks the broker whether it acknowledged messages the log has never seen.
     #[arg(long)]
     broker: bool,
-    /// JSON instead of sentences.
-    #[arg(long)]
-    json: bool,
-    /// Language of the sentences.
-    #[arg(long, env = "CONCILIA_LANG", default_value = "en")]
-    lang: Lang,
+    /// How it is printed.
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Checks, prints what was seen, and fails if something is off.
@@ -39,12 +37,12 @@ pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
     if options.broker && report.problem.is_none() {
         report.problem = lost(store.as_ref(), config).await?;
     }
-    if options.json {
+    if options.output.json {
         print_json(&report)?;
     } else {
-        print(&sentences(&report, options.lang))?;
+        print(&sentences(&report, options.output.lang))?;
     }
-    match (report.problem, options.lang) {
+    match (report.problem, options.output.lang) {
         (None, _) => Ok(()),
         (Some(place), Lang::En) => bail!("The log is not whole: {place}."),
         (Some(place), Lang::Es) => bail!("El registro no está íntegro: {place}."),

@@ -1,7 +1,10 @@
 //! The real binary: its exit codes, what it says when it cannot, and two of it at once.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use super::given::{Home, config_text};
 
@@ -110,17 +113,53 @@ async fn people_at_once_lose_no_decision() {
     assert_eq!(facts.len(), 5);
 }
 
+/// Longest a process may take for what it does at once.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The lines a process prints, as they come.
+fn lines(child: &mut Child) -> mpsc::Receiver<String> {
+    let (tell, told) = mpsc::channel();
+    let out = BufReader::new(child.stdout.take().unwrap());
+    std::thread::spawn(move || {
+        for line in out.lines().map_while(Result::ok) {
+            if tell.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    told
+}
+
+fn wait_for(lines: &mpsc::Receiver<String>, text: &str) {
+    let until = Instant::now() + PATIENCE;
+    while let Ok(line) = lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+        if line.contains(text) {
+            return;
+        }
+    }
+    panic!("it did not print {text}");
+}
+
 #[tokio::test]
 async fn the_tail_follows_until_it_is_interrupted() {
-    use std::io::{BufRead as _, BufReader};
     let (_home, config) = home().await;
     let mut tail = worker(&config, &["events", "tail", "--since", "2026-01-05"]).spawn().unwrap();
-    let mut lines = BufReader::new(tail.stdout.take().unwrap()).lines();
-    assert!(lines.next().unwrap().unwrap().contains("checkout.paid: 15.990 CLP paid"));
+    let printed = lines(&mut tail);
+    wait_for(&printed, "checkout.paid: 15.990 CLP paid");
     assert_eq!(run(&config, &["pause", "main", "--why", "x"]).0, 0);
-    let paused = lines.find(|line| line.as_ref().unwrap().contains("ana paused the account: x."));
-    assert!(paused.is_some(), "a new fact must show");
+    wait_for(&printed, "ana paused the account: x.");
     let interrupted = Command::new("kill").args(["-INT", &tail.id().to_string()]).status();
     assert!(interrupted.unwrap().success());
-    assert_eq!(tail.wait().unwrap().code(), Some(0));
+    let until = Instant::now() + PATIENCE;
+    let ended = loop {
+        match tail.try_wait().unwrap() {
+            Some(status) => break status.code(),
+            None if Instant::now() > until => {
+                tail.kill().unwrap();
+                panic!("it goes on after Ctrl-C");
+            }
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    assert_eq!(ended, Some(0));
 }
