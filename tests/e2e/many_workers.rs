@@ -75,7 +75,13 @@ async fn four_workers_in_three_modes_book_each_payment_once_whoever_is_killed(op
         let differ = now.iter().find(|(checkout, now)| expected.get(*checkout) != Some(now));
         match (now.len() == expected.len(), differ) {
             (true, None) => Ok(()),
-            other => Err(format!("{other:?}")),
+            other => {
+                let mut facts = Vec::new();
+                for account in ["generic", "portal", "hybrid"] {
+                    facts.extend(system.account_facts(account).await);
+                }
+                Err(format!("{other:?}, {facts:?}"))
+            }
         }
     })
     .await;

@@ -92,6 +92,18 @@ impl AccountShell {
         Ok(Arc::clone(&read.current))
     }
 
+    /// The account as the log tells at this moment. What puts an event off until it is woken must
+    /// be judged by this: who ends a pause or an outage wakes once, right after.
+    pub async fn newest(
+        &self,
+        store: &dyn EventStore,
+        now: Timestamp,
+    ) -> Result<Arc<Current>, StoreError> {
+        let mut read = self.read.lock().await;
+        self.catch_up(&mut read, store, now).await?;
+        Ok(Arc::clone(&read.current))
+    }
+
     /// Appends facts to the account's stream, unless `skip` says of its newest state that there
     /// is nothing to tell (any more). Answers whether they were appended.
     pub async fn record(

@@ -106,7 +106,11 @@ async fn attend(
         return Ok(concluded(shell, claim, told, decide::without_account(told)));
     };
     let now = shell.clock.now();
-    let current = account.current(shell.store.as_ref(), now).await?;
+    let mut current = account.current(shell.store.as_ref(), now).await?;
+    if current.state.paused.is_some() || !current.state.outages.is_empty() {
+        // It may be over, and what waits for that woken already.
+        current = account.newest(shell.store.as_ref(), now).await?;
+    }
     if current.state.paused.is_some() {
         return Ok(Attended::Wait(now + LOOK_AGAIN));
     }
