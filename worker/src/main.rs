@@ -9,9 +9,9 @@ use concilia_worker::clock::{Clock as _, SystemClock};
 use concilia_worker::commands::cli::{Arguments, Command, ConfigCommand, DeskCommand, OdooCommand};
 use concilia_worker::commands::desk::Desk;
 use concilia_worker::commands::screen::Screen;
-use concilia_worker::commands::stop::{Done, Stop};
+use concilia_worker::commands::stop::Done;
 use concilia_worker::commands::{self, completions, config_check, odoo_setup, replay, verify};
-use concilia_worker::{store, telemetry, wire};
+use concilia_worker::{telemetry, wire};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -51,15 +51,7 @@ async fn start(arguments: Arguments) -> Done {
 }
 
 async fn at_desk(config: &Config, command: &DeskCommand) -> Done {
-    let store = store::open(&config.store).await.map_err(|error| {
-        let said = match error {
-            store::StoreError::Unavailable(why) => anyhow::anyhow!(
-                "The database does not answer ({why}): check store.url, and that the database runs."
-            ),
-            other => other.into(),
-        };
-        Stop::Failed(said)
-    })?;
+    let store = wire::store(&config.store).await?;
     let mut out = std::io::stdout();
     let screen = Screen::new(&mut out, command.output()).of_terminal();
     let now = SystemClock.now();

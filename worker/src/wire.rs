@@ -20,7 +20,7 @@ use crate::odoo::client::Client as OdooClient;
 use crate::odoo::host::{Guarded, Host};
 use crate::odoo::transport::Endpoint;
 use crate::shell::Shell;
-use crate::store;
+use crate::store::{self, EventStore, StoreError};
 use crate::ventipay::{Client as VentipayClient, Ventipay};
 
 /// Longest wait for a place among the calls of a host: after it the event is put off, so that
@@ -39,6 +39,16 @@ pub fn load_config(file: Option<&Path>) -> anyhow::Result<Config> {
     Ok(config::load(&text, variables)?)
 }
 
+/// Opens the store, or says in one sentence what to look at.
+pub async fn store(config: &config::Store) -> anyhow::Result<Arc<dyn EventStore>> {
+    store::open(config).await.map_err(|error| match error {
+        StoreError::Unavailable(why) => anyhow::anyhow!(
+            "The database does not answer ({why}): check store.url, and that the database runs."
+        ),
+        other => other.into(),
+    })
+}
+
 /// Opens the store and makes every account's ports.
 pub async fn shell(config: &Config) -> anyhow::Result<Shell> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -49,7 +59,7 @@ pub async fn shell(config: &Config) -> anyhow::Result<Shell> {
         .map(|(name, account)| Ok((name.clone(), account_shell(name, account, &hosts, &clock)?)))
         .collect::<anyhow::Result<BTreeMap<_, _>>>()?;
     Ok(Shell {
-        store: store::open(&config.store).await?,
+        store: store(&config.store).await?,
         clock,
         schedule: config.retry.clone(),
         call_max: call_max(config),

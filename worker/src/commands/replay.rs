@@ -118,7 +118,7 @@ pub async fn run(config: &Config, command: Command) -> anyhow::Result<()> {
 }
 
 async fn stream(config: &Config, plan: bool, output: &Output) -> anyhow::Result<()> {
-    let store = store::open(&config.store).await?;
+    let store = wire::store(&config.store).await?;
     let addresses = config.nats.addresses().map_err(anyhow::Error::msg)?;
     let client = run::options(config).await?.connect(&addresses[..]).await;
     let client = client.context("The broker does not answer; check nats.url")?;
@@ -207,7 +207,7 @@ async fn release(
     by: &str,
     output: &Output,
 ) -> anyhow::Result<()> {
-    let store = store::open(&config.store).await?;
+    let store = wire::store(&config.store).await?;
     let streams = chosen(store.as_ref(), streams).await?;
     let bar = bar();
     bar.set_length(streams.len() as u64);

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::desk::Desk;
 use super::filter::{Narrow, Word};
+use super::lists::Troubles;
 use super::stop::{Done, Stop};
 use super::waiting::{amounts, total};
 use crate::domain::event::Fact;
@@ -224,7 +225,13 @@ async fn named(desk: &Desk<'_>, id: &str, may: fn(&Status) -> bool) -> Done<Vec<
         .map(|told| choose(&target.stream, told))
         .collect();
     if chosen.is_empty() {
-        return Err(refusal(id, target.told().next(), lang));
+        let told = target.told().next();
+        if told.is_some_and(|told| told.status == Status::Received)
+            && let Some(why) = Troubles::read(desk).await?.sentence(target.stream.account(), lang)
+        {
+            return Err(Stop::Refused(format!("{id}: {why}")));
+        }
+        return Err(refusal(id, told, lang));
     }
     Ok(chosen)
 }

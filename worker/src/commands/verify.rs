@@ -8,9 +8,9 @@ use super::{print, print_json};
 use crate::consume::Source;
 use crate::progress;
 use crate::say::Lang;
-use crate::store::{self, EventStore};
+use crate::store::EventStore;
 use crate::verify::{Report, Secrets, verify};
-use crate::wire::secret;
+use crate::wire::{self, secret};
 
 /// How it is checked.
 #[derive(Debug, clap::Args)]
@@ -28,7 +28,7 @@ pub struct Options {
 
 /// Checks, prints what was seen, and fails if something is off.
 pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
-    let store = store::open(&config.store).await?;
+    let store = wire::store(&config.store).await?;
     let bar = progress::bar(store.log_size().await?, "checking");
     let secrets = secrets(config)?;
     let seen = |events| progress::at(&bar, events);

@@ -24,7 +24,8 @@ use crate::commands::print;
 use crate::progress;
 use crate::store::chain::Link;
 use crate::store::raw::{BodyKey, Payload, hash_told};
-use crate::store::{self, Cursor, EventStore, StoreError};
+use crate::store::{Cursor, EventStore, StoreError};
+use crate::wire;
 
 /// Bodies held at once: up to 256 KiB each.
 const BODIES: usize = 50;
@@ -38,7 +39,7 @@ pub struct Options {
 
 /// Writes the file, and its last line once everything is in.
 pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
-    let store = store::open(&config.store).await?;
+    let store = wire::store(&config.store).await?;
     let bar = progress::bar(store.log_size().await?, "exporting");
     let seen = |events| progress::at(&bar, events);
     let trailer = to_file(store.as_ref(), &options.file, seen).await?;

@@ -27,8 +27,9 @@ use crate::domain::state::State;
 use crate::progress;
 use crate::store::chain::Link;
 use crate::store::raw::{Due, Imported, Payload, Record};
-use crate::store::{self, BrokerPosition, EventStore};
+use crate::store::{BrokerPosition, EventStore};
 use crate::views::project::{self, VERSION};
+use crate::wire;
 
 /// Bytes of bodies appended at once.
 const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -45,7 +46,7 @@ pub struct Options {
 
 /// Reads the file into the database, and prints what became of it.
 pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
-    let store = store::open(&config.store).await?;
+    let store = wire::store(&config.store).await?;
     let trailer = check(&options.file)?;
     let bar = progress::bar(trailer.events, "importing");
     let seen = |events| progress::at(&bar, events);

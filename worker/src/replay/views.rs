@@ -7,15 +7,16 @@ use concilia_shared::config::Config;
 
 use crate::commands::print;
 use crate::progress;
-use crate::store::{self, EventStore, StoreError};
+use crate::store::{EventStore, StoreError};
 use crate::views::project::{self, VERSION};
+use crate::wire;
 
 /// Most pages of the log in one rebuild.
 const PAGES_MAX: u64 = 100_000_000;
 
 /// Rebuilds, and prints how many events it went past.
 pub async fn run(config: &Config) -> anyhow::Result<()> {
-    let store = store::open(&config.store).await?;
+    let store = wire::store(&config.store).await?;
     let bar = progress::bar(store.log_size().await?, "rebuilding");
     let events = rebuild(store.as_ref(), |events| progress::at(&bar, events)).await?;
     bar.finish_and_clear();

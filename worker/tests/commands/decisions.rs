@@ -83,7 +83,10 @@ async fn what_cannot_be_retried_refuses_the_whole() {
     for (id, expected) in [
         ("evt_1", "4: evt_1: In Odoo. Nothing to do."),
         ("evt_4", "4: evt_4: Stored; this type asks for nothing in Odoo. Nothing to do."),
-        ("evt_5", "4: evt_5: In the log; about to be looked at. Nothing to do."),
+        (
+            "evt_5",
+            "4: evt_5: Account shop is paused by ana since 2026-01-05 09:20:00: closing the year. It goes on with `concilia-worker resume shop`.",
+        ),
         (
             "evt_7",
             "4: evt_7: Read again from the broker and held: nothing is done about it until `concilia-worker replay release`.",
