@@ -76,6 +76,8 @@ async fn a_lost_log_is_rebuilt_held_and_released(options: Options) {
         assert!(after.remove(&new.checkout).is_some());
     }
     assert_eq!(after, booked);
+    let report = system.operator_json(&["verify", "--strict", "--broker", "--json"]).await;
+    assert_eq!(report["problem"], Value::Null, "a rebuilt log is whole");
     system.finish_with_pending(&[&waiting.event]).await;
 }
 

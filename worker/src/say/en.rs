@@ -32,9 +32,7 @@ pub(super) fn status(status: &Status) -> String {
         Status::Recorded(RecordReason::BeforeBookFrom { book_from }) => {
             format!("Paid before book_from ({book_from}); stored, not booked.")
         }
-        Status::Recorded(RecordReason::ToldBefore) => {
-            "Another event told the same payment.".to_owned()
-        }
+        Status::Recorded(RecordReason::ToldBefore) => "Another event told the same.".to_owned(),
         Status::Recorded(RecordReason::NothingToCancel) => {
             "Canceled before it was paid; Odoo has no transaction of it to cancel.".to_owned()
         }

@@ -32,9 +32,7 @@ pub(super) fn status(status: &Status) -> String {
         Status::Recorded(RecordReason::BeforeBookFrom { book_from }) => {
             format!("Pagado antes de book_from ({book_from}); guardado, no contabilizado.")
         }
-        Status::Recorded(RecordReason::ToldBefore) => {
-            "Otro evento informó el mismo pago.".to_owned()
-        }
+        Status::Recorded(RecordReason::ToldBefore) => "Otro evento informó lo mismo.".to_owned(),
         Status::Recorded(RecordReason::NothingToCancel) => {
             "Anulado antes de pagarse; Odoo no tiene una transacción suya que cancelar.".to_owned()
         }

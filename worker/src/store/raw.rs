@@ -305,7 +305,11 @@ pub(super) const STRANGERS: [(&str, &str); 8] = [
         "broker_positions",
         "select broker_stream || '#' || broker_sequence from webhooks as it where not exists (
              select 1 from broker_positions where broker_positions.broker_stream = it.broker_stream
-                and sequence = it.broker_sequence) limit 1",
+                and sequence = it.broker_sequence)
+           -- A log rebuilt from the broker keeps what it read as a range.
+           and not exists (
+             select 1 from broker_gone where broker_gone.broker_stream = it.broker_stream
+                and it.broker_sequence between first and last) limit 1",
     ),
     (
         "work",
