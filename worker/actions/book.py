@@ -149,11 +149,11 @@ def order_fence(item, order):
         return 'changed', 'order_total'
     if order.state != wanted['state'] or order.state == 'cancel':
         return 'changed', 'order_state'
-    if not item['accepted'] and order.transaction_ids.filtered(lambda tx: tx.state in PAID):
+    if 'paid' not in item['accepted'] and order.transaction_ids.filtered(lambda tx: tx.state in PAID):
         return 'changed', 'order_paid'
     if text(float(item['amount']), currency) != item['amount']:
         return 'refused', 'amount'  # not written with the currency's decimals
-    if not item['accepted'] and units(item['amount']) > units(wanted['total']):
+    if 'amount' not in item['accepted'] and units(item['amount']) > units(wanted['total']):
         return 'refused', 'above_document'
     invoices = posted_invoices(order)
     if invoices.filtered(lambda move: move.company_id.id != request['company_id']):
@@ -265,7 +265,7 @@ def linked_invoices_fence(item, tx):
     if not same_invoices(invoices, item['invoices']):
         return 'changed', 'invoices'
     left = sum([units(text(move.amount_residual, move.currency_id)) for move in invoices])
-    if invoices and not item['accepted'] and left < units(item['amount']):
+    if invoices and 'paid' not in item['accepted'] and left < units(item['amount']):
         return 'refused', 'above_document'
     return False
 
@@ -289,7 +289,7 @@ def linked_orders_fence(item, tx):
         if total != wanted[order.id]['total']:
             return 'changed', 'order_total'
         paid = order.transaction_ids.filtered(lambda other: other.state in PAID)  # this one is not
-        if item['accepted'] or not paid:
+        if 'paid' in item['accepted'] or not paid:
             continue
         sums = sum([signed_units(text(other.amount, other.currency_id)) for other in paid])
         # Amounts of two currencies do not add up: that is for a person to see.

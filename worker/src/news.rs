@@ -14,11 +14,12 @@ use rand::RngExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::AccountShell;
-use crate::domain::event::Event;
+use crate::domain::account::AccountState;
+use crate::domain::event::{Event, System};
 use crate::domain::observe::NewsQuery;
 use crate::domain::state::{State, Status};
 use crate::shell::Shell;
-use crate::weather::{self, Trouble};
+use crate::weather::{self, Step, Trouble, Wait};
 
 /// The role one process leads.
 const ROLE: &str = "news";
@@ -33,7 +34,7 @@ const OVERLAP: SignedDuration = SignedDuration::from_mins(2);
 const PAGES_MAX: usize = 20;
 
 /// How long a credit that could not be given away is left alone.
-const CREDIT_AGAIN: SignedDuration = SignedDuration::from_hours(1);
+const CREDIT_AGAIN: SignedDuration = SignedDuration::from_hours(6);
 
 /// What is remembered between looks; of one process, and no part of the log.
 #[derive(Default)]
@@ -88,10 +89,17 @@ async fn ask(shell: &Shell, account: &AccountShell, memory: &mut Memory) -> anyh
         let query =
             NewsQuery { since, fields: settings.fields.clone(), domain: settings.domain.clone() };
         let news = match odoo.news(&query).await {
-            Ok(news) => news,
+            Ok(news) => {
+                account.failures.answered(System::Odoo, Step::Look);
+                news
+            }
             Err(error) => {
                 let trouble = Trouble::of_odoo(&error, shell.clock.now());
-                weather::trouble(shell, account, &trouble).await?;
+                let stream = AccountState::stream(&account.name);
+                if let Wait::Own(_) = weather::trouble(shell, account, &stream, &trouble).await? {
+                    tracing::warn!(account = %account.name, %error, "Odoo tells no news, though it answers all else; what waits is found by its own retries");
+                    account.failures.concluded(&stream);
+                }
                 return Ok(());
             }
         };

@@ -24,7 +24,7 @@ use crate::account::{AccountShell, Current};
 use crate::clock::Clock;
 use crate::crash;
 use crate::domain::decide::{self, Decision, Plan, Verdict};
-use crate::domain::event::{Event, Fact};
+use crate::domain::event::{Event, Fact, System};
 use crate::domain::observe::{Command, Lookup};
 use crate::domain::reason::PendingReason;
 use crate::domain::settings::Settings;
@@ -123,27 +123,38 @@ async fn attend(
         }
         Open::Complete(_) => trace::scope(traceparent.as_deref(), calls.complete(told)).await?,
     };
-    match verdict {
-        Ok(verdict) => Ok(concluded(shell, claim, told, verdict)),
-        Err(trouble) => match (weather::trouble(shell, account, &trouble).await?, trouble.reason) {
-            (Wait::Until(until), _) => Ok(Attended::Wait(until)),
-            (Wait::Own, Some(reason)) => {
-                Ok(concluded(shell, claim, told, Verdict::Pending(reason)))
-            }
-            (Wait::Own, None) => Ok(Attended::Wait(now + LOOK_AGAIN)),
+    let verdict = match verdict {
+        Ok(verdict) => verdict,
+        Err(trouble) => match weather::trouble(shell, account, &claim.stream, &trouble).await? {
+            Wait::Until(until) => return Ok(Attended::Wait(until)),
+            Wait::Own(reason) => Verdict::Pending(reason),
         },
+    };
+    account.failures.concluded(&claim.stream);
+    match (open, &state.booking, verdict) {
+        // A help, not the payment: what cannot be brought together stays as it was.
+        (Open::Complete(_), Some(booking), verdict)
+            if !matches!(verdict, Verdict::Completed(_)) =>
+        {
+            tracing::warn!(stream = %claim.stream, ?verdict, "a credit could not be given to its invoices");
+            let left = Verdict::Completed(Box::new(booking.clone()));
+            Ok(concluded(shell, claim, told, left))
+        }
+        (_, _, verdict) => Ok(concluded(shell, claim, told, verdict)),
     }
 }
 
-/// The fact a verdict leaves. Trouble that lasts is not told again and again: the event stands
-/// as it stands, and only its time moves.
+/// The fact a verdict leaves. What only says again what the event says already is not told: the
+/// event stands as it stands, and only its time moves.
 fn concluded(shell: &Shell, claim: &Claim, told: &Told, verdict: Verdict) -> Attended {
     let now = shell.clock.now();
     let event = decide::rest(told, verdict, &shell.schedule, now, shell.clock.jitter());
-    if let (Status::Pending { reason, .. }, Event::Pended { reason: again, due_at, .. }) =
-        (&told.status, &event)
-        && again.is_weather()
+    if let (
+        Status::Pending { reason, due_at: planned, .. },
+        Event::Pended { reason: again, due_at, .. },
+    ) = (&told.status, &event)
         && reason == again
+        && (again.is_weather() || due_at == planned)
     {
         return Attended::Wait((*due_at).max(now));
     }
@@ -178,13 +189,9 @@ impl Calls<'_> {
         let now = self.clock().now();
         if let Some((system, _)) = self.current.state.outages.first_key_value() {
             let not_before = Some(now + LOOK_AGAIN);
-            return Some(Trouble { system: *system, reason: None, not_before });
+            return Some(Trouble::no_call(*system, not_before));
         }
-        (now >= self.by).then_some(Trouble {
-            system: crate::domain::event::System::Odoo,
-            reason: None,
-            not_before: None,
-        })
+        (now >= self.by).then_some(Trouble::no_call(System::Odoo, None))
     }
 
     /// Plan, look, decide, perform, conclude; anew when Odoo changed in between.

@@ -6,19 +6,30 @@
 //! asks every account's missing systems again and again, ever more patiently, and wakes what
 //! waits when they answer.
 //!
-//! Not here: the breaker and the limits of a host ([`crate::odoo::host`]).
+//! Before an outage is told the system is asked once more, with a question like an event's own
+//! ([`rehearse`]): if it answers that, the trouble is the event's, and the event says so itself.
+//!
+//! Not here: what is counted between calls ([`failures`]), the breaker and the limits of a host
+//! ([`crate::odoo::host`]).
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+mod failures;
+
 use std::time::Duration;
+
+use concilia_shared::id::{CheckoutId, StreamId};
+use futures_util::future::join_all;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use crate::account::AccountShell;
+pub use failures::{Failures, Step};
+
+use crate::account::{AccountShell, Current};
 use crate::domain::account::{AccountState, Outage};
 use crate::domain::event::{Event, System};
+use crate::domain::observe::{Lookup, Probe};
 use crate::domain::reason::{NotReady, PendingReason};
+use crate::domain::settings::Settings;
 use crate::odoo::OdooError;
 use crate::retry;
 use crate::shell::Shell;
@@ -32,10 +43,6 @@ const FAILURES_MAX: u32 = 3;
 /// looks by itself after this long.
 pub const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(15);
 
-/// For how long a trouble that was gone when the system was asked is taken for an event's own
-/// when it shows again: else the account would stop and go for ever.
-const CLEARED_FOR: SignedDuration = SignedDuration::from_hours(1);
-
 /// How often [`watch`] looks whether somebody is to be asked.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -44,6 +51,8 @@ const TICK: Duration = Duration::from_millis(250);
 pub struct Trouble {
     /// Who was called.
     pub system: System,
+    /// What for.
+    pub step: Step,
     /// What it means for the account; absent if no call was made at all.
     pub reason: Option<PendingReason>,
     /// Not before this, if the system said so.
@@ -61,7 +70,7 @@ impl Trouble {
             OdooError::Unknown { .. } => (Some(PendingReason::OdooUnavailable), None),
             OdooError::Closed { until } => (None, Some(*until)),
         };
-        Self { system: System::Odoo, reason, not_before }
+        Self { system: System::Odoo, step: Step::Look, reason, not_before }
     }
 
     /// A failed call to Ventipay.
@@ -74,7 +83,7 @@ impl Trouble {
                 (PendingReason::VentipayUnavailable, asked(*retry_after_s, now))
             }
         };
-        Self { system: System::Ventipay, reason: Some(reason), not_before }
+        Self { system: System::Ventipay, step: Step::Look, reason: Some(reason), not_before }
     }
 
     /// What Odoo or the configuration must have set right, whoever noticed it.
@@ -84,7 +93,18 @@ impl Trouble {
             | PendingReason::NotReady { why: NotReady::VentipayDenied } => System::Ventipay,
             _ => System::Odoo,
         };
-        Self { system, reason: Some(reason), not_before: None }
+        Self { system, step: Step::Look, reason: Some(reason), not_before: None }
+    }
+
+    /// No call was made: there was no time left, or it is known that there is no answer.
+    pub fn no_call(system: System, not_before: Option<Timestamp>) -> Self {
+        Self { system, step: Step::Look, reason: None, not_before }
+    }
+
+    /// The same for a call that was to do something.
+    #[must_use]
+    pub fn performing(self) -> Self {
+        Self { step: Step::Perform, ..self }
     }
 }
 
@@ -93,64 +113,21 @@ fn asked(retry_after_s: Option<u64>, now: Timestamp) -> Option<Timestamp> {
     Some(now + SignedDuration::from_secs(wait_s))
 }
 
-/// Failed calls in a row, by system; one process's own experience.
-#[derive(Debug, Default)]
-pub struct Failures(Mutex<BTreeMap<System, Count>>);
-
-#[derive(Debug, Default)]
-struct Count {
-    failures: u32,
-    /// When an outage's system is asked next.
-    ask_at: Option<Timestamp>,
-    /// The trouble that was gone when the system was asked, and when.
-    cleared: Option<(PendingReason, Timestamp)>,
-}
-
 /// Until when an event waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wait {
     /// Until then, or until it is woken: the account's trouble, told in its stream.
     Until(Timestamp),
     /// The system is well, so it is this event's own trouble, and the event says so itself.
-    Own,
+    Own(PendingReason),
 }
 
-impl Failures {
-    fn with<T>(&self, system: System, act: impl FnOnce(&mut Count) -> T) -> T {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        act(counts.entry(system).or_default())
-    }
-
-    /// One more failure; answers how many in a row.
-    fn failed(&self, system: System) -> u32 {
-        self.with(system, |count| {
-            count.failures = count.failures.saturating_add(1);
-            count.failures
-        })
-    }
-
-    /// A useful answer.
-    pub fn answered(&self, system: System) {
-        self.with(system, |count| {
-            count.failures = 0;
-            count.ask_at = None;
-        });
-    }
-
-    /// Whether this very trouble was gone when the system was last asked, not long ago.
-    fn was_cleared(&self, system: System, reason: &PendingReason, now: Timestamp) -> bool {
-        self.with(system, |count| {
-            let known = count.cleared.as_ref();
-            known.is_some_and(|(known, at)| !differs(known, reason) && now < *at + CLEARED_FOR)
-        })
-    }
-}
-
-/// Takes note of a failed call. Answers until when the event waits; a beginning outage is told
-/// in the account's stream.
+/// Takes note of a failed call about a stream. Answers until when it waits; a beginning outage
+/// is told in the account's stream.
 pub async fn trouble(
     shell: &Shell,
     account: &AccountShell,
+    stream: &StreamId,
     trouble: &Trouble,
 ) -> Result<Wait, StoreError> {
     let now = shell.clock.now();
@@ -161,13 +138,19 @@ pub async fn trouble(
     };
     let system = trouble.system;
     let certain = matches!(reason, PendingReason::NotReady { .. });
-    if certain && account.failures.was_cleared(system, reason, now) {
-        return Ok(Wait::Own);
-    }
-    let failures = account.failures.failed(system);
+    let failures = account.failures.failed(system, trouble.step, stream);
     if !certain && failures < FAILURES_MAX {
         return Ok(later);
     }
+    let current = account.newest(shell.store.as_ref(), now).await?;
+    if current.state.outages.contains_key(&system) {
+        return Ok(Wait::Until(now + LOOK_AGAIN));
+    }
+    if rehearse(shell, account, &current, system).await.is_ok() {
+        let trouble = Box::new(reason.clone());
+        return Ok(Wait::Own(PendingReason::OnlyThis { trouble }));
+    }
+    let now = shell.clock.now();
     let began = Event::OutageBegan { system, reason: reason.clone() };
     let told = account
         .record(shell.store.as_ref(), now, &[began], |state| state.outages.contains_key(&system))
@@ -180,22 +163,24 @@ pub async fn trouble(
 
 /// Asks what does not answer until it does, for every account, until told to stop.
 pub async fn watch(shell: &Shell, stop: &CancellationToken) {
-    while !stop.is_cancelled() {
-        look_around(shell).await;
+    loop {
         tokio::select! {
-            () = tokio::time::sleep(TICK) => {}
-            () = stop.cancelled() => {}
+            () = async { look_around(shell).await; tokio::time::sleep(TICK).await } => {}
+            // Dropping a question loses nothing: whoever asks next hears the same.
+            () = stop.cancelled() => return,
         }
     }
 }
 
-/// One round of [`watch`]: asks whoever is due to be asked.
+/// One round of [`watch`]: asks whoever is due to be asked, all at once, so that one that hangs
+/// keeps no other waiting longer than itself.
 pub async fn look_around(shell: &Shell) {
-    for account in shell.accounts.values() {
+    join_all(shell.accounts.values().map(async |account| {
         if let Err(error) = look_after(shell, account).await {
             tracing::warn!(account = %account.name, %error, "could not look after an outage");
         }
-    }
+    }))
+    .await;
 }
 
 async fn look_after(shell: &Shell, account: &AccountShell) -> Result<(), StoreError> {
@@ -206,12 +191,9 @@ async fn look_after(shell: &Shell, account: &AccountShell) -> Result<(), StoreEr
         crate::measure::breaker(&account.name, system.word(), outage.is_some());
         let Some(outage) = outage else { continue };
         let since = outage.since;
-        let due = account.failures.with(system, |count| {
-            let first = || since + retry::due_after(&shell.schedule, 1, shell.clock.jitter());
-            *count.ask_at.get_or_insert_with(first) <= now
-        });
-        if due {
-            ask(shell, account, &current.state, system, outage).await?;
+        let first = since + retry::due_after(&shell.schedule, 1, shell.clock.jitter());
+        if account.failures.asked_next(system, first) <= now {
+            ask(shell, account, &current, system, outage).await?;
         }
     }
     Ok(())
@@ -220,18 +202,15 @@ async fn look_after(shell: &Shell, account: &AccountShell) -> Result<(), StoreEr
 async fn ask(
     shell: &Shell,
     account: &AccountShell,
-    state: &AccountState,
+    current: &Current,
     system: System,
     outage: &Outage,
 ) -> Result<(), StoreError> {
-    let answer = answers(shell, account, state, system).await;
+    let answer = rehearse(shell, account, current, system).await;
     let now = shell.clock.now();
     match answer {
         Ok(()) => {
-            account.failures.answered(system);
-            account.failures.with(system, |count| {
-                count.cleared = Some((outage.reason.clone(), now));
-            });
+            account.failures.is_well(system);
             let ended = Event::OutageEnded { system };
             let told = account
                 .record(shell.store.as_ref(), now, &[ended], |state| {
@@ -248,7 +227,7 @@ async fn ask(
             let jitter = shell.clock.jitter();
             let wait = retry::weather_after(&shell.schedule, outage.since, now, jitter);
             let ask_at = (now + wait).max(trouble.not_before.unwrap_or(now));
-            account.failures.with(system, |count| count.ask_at = Some(ask_at));
+            account.failures.ask_next(system, ask_at);
             if let Some(reason) = trouble.reason
                 && differs(&reason, &outage.reason)
             {
@@ -275,31 +254,63 @@ fn differs(a: &PendingReason, b: &PendingReason) -> bool {
     }
 }
 
-/// Whether a system answers usefully, and is the one the account works with.
-async fn answers(
+/// Whether a system answers a question like an event's own, and is the one the account works
+/// with. Looks only.
+async fn rehearse(
     shell: &Shell,
     account: &AccountShell,
-    state: &AccountState,
+    current: &Current,
     system: System,
 ) -> Result<(), Trouble> {
-    match system {
-        System::Odoo => {
-            let Some(odoo) = &account.odoo else {
-                return Err(Trouble::of(PendingReason::NotReady { why: NotReady::NoOdoo }));
-            };
-            let pinged = odoo.ping().await;
-            pinged.map_err(|error| Trouble::of_odoo(&error, shell.clock.now()))?;
-            match other_database(state, odoo.database().as_deref()) {
-                None => Ok(()),
-                Some(why) => Err(Trouble::of(PendingReason::NotReady { why })),
-            }
+    match (system, current.settings()) {
+        (System::Odoo, Some(settings)) => {
+            rehearse_odoo(shell, account, &current.state, settings).await
         }
-        System::Ventipay => {
+        (System::Odoo, None) => Err(Trouble::of(PendingReason::OdooUnavailable)),
+        (System::Ventipay, _) => {
             let Some(ventipay) = &account.ventipay else { return Ok(()) };
             let pinged = ventipay.ping().await;
             pinged.map_err(|error| Trouble::of_ventipay(&error, shell.clock.now()))
         }
     }
+}
+
+async fn rehearse_odoo(
+    shell: &Shell,
+    account: &AccountShell,
+    state: &AccountState,
+    settings: &Settings,
+) -> Result<(), Trouble> {
+    let not_ready = |why| Trouble::of(PendingReason::NotReady { why });
+    let Some(odoo) = &account.odoo else { return Err(not_ready(NotReady::NoOdoo)) };
+    let asked = rehearsal(settings);
+    let seen = odoo.observe(&asked).await;
+    let seen = seen.map_err(|error| Trouble::of_odoo(&error, shell.clock.now()))?;
+    let unknown = seen.iter().flat_map(|seen| &seen.probes).find(|found| found.unknown_field);
+    if let Some(found) = unknown {
+        return Err(not_ready(NotReady::UnknownField { field: found.probe.field.clone() }));
+    }
+    match other_database(state, odoo.database().as_deref()) {
+        None => Ok(()),
+        Some(why) => Err(not_ready(why)),
+    }
+}
+
+/// A question about a checkout that does not exist, in all the places an event is looked for.
+fn rehearsal(settings: &Settings) -> Vec<Lookup> {
+    let value = "concilia-rehearsal".to_owned();
+    let path = value.clone();
+    let probes = settings.fields.iter().filter(|_| settings.mode.looks_for_orders());
+    let probe =
+        |field: &String| Probe { path: path.clone(), field: field.clone(), value: value.clone() };
+    let Ok(checkout) = CheckoutId::parse("chk_rehearsal") else { return Vec::new() };
+    let lookup = Lookup {
+        checkout,
+        references: Vec::new(),
+        probes: probes.map(probe).collect(),
+        domain: settings.domain.clone(),
+    };
+    vec![lookup]
 }
 
 /// A copy of the database answers to the same key, and must not be booked into.

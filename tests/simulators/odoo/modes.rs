@@ -14,7 +14,8 @@ use concilia_tests::scenario::cases::Key;
 use concilia_tests::scenario::odoo::OdooSim;
 use concilia_worker::domain::event::Booking;
 use concilia_worker::domain::observe::{
-    Book, Cancel, Candidate, Command, Confirm, InOdoo, Lookup, NewsQuery, Outcome, Probe, Reference,
+    Accepted, Book, Cancel, Candidate, Command, Confirm, InOdoo, Lookup, NewsQuery, Outcome, Probe,
+    Reference,
 };
 use concilia_worker::odoo::Odoo;
 use concilia_worker::odoo::client::Client;
@@ -67,7 +68,7 @@ fn confirm(id: &str, candidate: &Candidate) -> Command {
         date: "2026-11-22".parse().unwrap(),
         currency: "CLP".to_owned(),
         candidate: candidate.clone(),
-        accepted: false,
+        accepted: Accepted::default(),
     }))
 }
 
@@ -91,7 +92,7 @@ fn book(id: &str, seen: &InOdoo) -> Command {
         currency: "CLP".to_owned(),
         invoices: posted.map(|invoice| (invoice.id, invoice.residual.clone())).collect(),
         confirm: false,
-        accepted: false,
+        accepted: Accepted::default(),
         order,
     }))
 }

@@ -8,7 +8,7 @@ use concilia_shared::money::{Currency, Money};
 use concilia_shared::secret::Secret;
 use concilia_tests::odoo::fixtures::{Invoice, NewOrder};
 use concilia_tests::odoo::{Series, SimOdoo, SimOdooOptions, seed};
-use concilia_worker::domain::observe::{Book, Command, Lookup, Outcome, Probe};
+use concilia_worker::domain::observe::{Accepted, Book, Command, Lookup, Outcome, Probe};
 use concilia_worker::odoo::Odoo;
 use concilia_worker::odoo::client::Client;
 use concilia_worker::odoo::setup::{SetupRequest, setup};
@@ -86,7 +86,7 @@ async fn the_worker_sets_up_twice_observes_and_books_once() {
                 .map(|invoice| (invoice.id, invoice.residual.clone()))
                 .collect(),
             confirm: false,
-            accepted: false,
+            accepted: Accepted::default(),
             order,
         }));
         let before = odoo.counters();

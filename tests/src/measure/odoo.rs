@@ -14,7 +14,7 @@ use concilia_shared::config::{Environment, Transport};
 use concilia_shared::id::CheckoutId;
 use concilia_shared::money::{Currency, Money};
 use concilia_shared::secret::Secret;
-use concilia_worker::domain::observe::{Book, Command, Lookup, Order, Outcome, Probe};
+use concilia_worker::domain::observe::{Accepted, Book, Command, Lookup, Order, Outcome, Probe};
 use concilia_worker::odoo::Odoo as _;
 use concilia_worker::odoo::client::Client;
 use concilia_worker::odoo::setup::{SetupRequest, setup};
@@ -157,7 +157,7 @@ fn booking(lookup: &Lookup, order: &Order) -> Book {
         currency: "CLP".to_owned(),
         invoices: Vec::new(),
         confirm: false,
-        accepted: false,
+        accepted: Accepted::default(),
     }
 }
 

@@ -231,9 +231,17 @@ pub struct Book {
     pub invoices: Vec<(i64, String)>,
     /// Confirm a draft quotation first.
     pub confirm: bool,
-    /// A person accepted that more is paid than the document asks for, or that it is paid
-    /// already: the fences against both are lifted, and the excess becomes the customer's credit.
-    pub accepted: bool,
+    /// What a person accepted.
+    pub accepted: Accepted,
+}
+
+/// What a person accepted of exactly these documents; the excess becomes the customer's credit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// That another amount is paid than the document asks for.
+    pub amount: bool,
+    /// That the document is paid already.
+    pub paid: bool,
 }
 
 /// One transaction of Odoo's to confirm: the preconditions it was decided upon, and the effect.
@@ -249,8 +257,8 @@ pub struct Confirm {
     pub currency: String,
     /// The transaction with its documents, as it was seen.
     pub candidate: Candidate,
-    /// A person accepted that the documents are paid already: the excess becomes credit.
-    pub accepted: bool,
+    /// What a person accepted.
+    pub accepted: Accepted,
 }
 
 /// One transaction of Odoo's to cancel: the preconditions it was decided upon, and the reason.

@@ -111,6 +111,11 @@ pub enum PendingReason {
     OdooUnavailable,
     /// Ventipay did not answer. Uses no retry.
     VentipayUnavailable,
+    /// The system answers, but not usefully for this event.
+    OnlyThis {
+        /// What it answers for this event.
+        trouble: Box<PendingReason>,
+    },
     /// The account cannot book until somebody sets something right. Uses no retry.
     NotReady {
         /// What is missing.
@@ -203,6 +208,14 @@ pub enum ParkReason {
         /// What paid it, as far as can be seen.
         by: String,
     },
+    /// Odoo holds a transaction that stands where this payment's would: it carries the
+    /// checkout's name, or it was this payment's and is done for another one.
+    NameTaken {
+        /// The transaction's reference.
+        document: String,
+        /// What it is done for, or holds.
+        by: String,
+    },
     /// The order is cancelled.
     OrderCancelled {
         /// Its name.
@@ -279,6 +292,24 @@ pub enum ParkReason {
 }
 
 impl ParkReason {
+    /// Whether a person who accepted `self` accepted `other`: the same facts, however Odoo
+    /// writes the amount.
+    pub fn is_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::AmountMismatch { paid, expected, document },
+                Self::AmountMismatch { paid: again, expected: asked, document: of },
+            ) => {
+                let amount = |text: &str| Money::from_decimal(text, paid.currency).ok();
+                paid == again
+                    && document == of
+                    && (expected == asked
+                        || amount(expected).is_some_and(|money| Some(money) == amount(asked)))
+            }
+            _ => self == other,
+        }
+    }
+
     /// Whether a person may have it booked all the same: the money is there, and where it would
     /// go is known. All others need another remedy first.
     pub fn can_be_accepted(&self) -> bool {

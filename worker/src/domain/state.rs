@@ -225,6 +225,16 @@ impl State {
         })
     }
 
+    /// Whether a person closed another telling of the stream's payment: repeating it opens
+    /// nothing.
+    pub fn closed_by_hand(&self, told: &Told) -> bool {
+        self.told.iter().any(|other| {
+            other.webhook.event_id != told.webhook.event_id
+                && matches!(other.webhook.fact, Fact::CheckoutPaid(_))
+                && matches!(other.status, Status::Ignored(IgnoreReason::ByHand { .. }))
+        })
+    }
+
     /// What a person changed is looked at again: what waits at once, its counts kept; what
     /// rests as if it had just come. What is in Odoo stays as it is.
     fn reopen(&mut self, about: &EventId, change: impl FnOnce(&mut Told)) {

@@ -80,6 +80,9 @@ pub(super) fn pending(reason: &PendingReason) -> String {
         PendingReason::VentipayUnavailable => {
             "Ventipay does not answer; it is tried again by itself.".to_owned()
         }
+        PendingReason::OnlyThis { trouble } => {
+            format!("For this event alone, though all others go on: {}", pending(trouble))
+        }
         PendingReason::NotReady { why } => not_ready(why),
     }
 }
@@ -130,6 +133,9 @@ fn parked(reason: &ParkReason) -> String {
         }
         ParkReason::AlreadyPaid { document, by } => {
             format!("{document} is already paid by other means ({by}). Check for a double payment; then close it with `concilia-worker ignore`, refund it, or book it as credit with `concilia-worker accept`.")
+        }
+        ParkReason::NameTaken { document, by } => {
+            format!("Odoo's transaction {document} stands where this payment's would ({by}). If it is this payment, close this with `concilia-worker ignore`; if the customer paid twice, refund one.")
         }
         ParkReason::OrderCancelled { order } => {
             format!("Order {order} is cancelled. Refund the payment or reopen the order.")

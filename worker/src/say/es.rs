@@ -76,6 +76,9 @@ pub(super) fn pending(reason: &PendingReason) -> String {
         }
         PendingReason::OdooUnavailable => "Odoo no responde; se reintenta solo.".to_owned(),
         PendingReason::VentipayUnavailable => "Ventipay no responde; se reintenta solo.".to_owned(),
+        PendingReason::OnlyThis { trouble } => {
+            format!("Solo para este evento, aunque los demás avanzan: {}", pending(trouble))
+        }
         PendingReason::NotReady { why } => not_ready(why),
     }
 }
@@ -126,6 +129,9 @@ fn parked(reason: &ParkReason) -> String {
         }
         ParkReason::AlreadyPaid { document, by } => {
             format!("{document} ya está pagado por otro medio ({by}). Revise si hay doble pago; luego ciérrelo con `concilia-worker ignore`, devuélvalo, o contabilícelo como saldo a favor con `concilia-worker accept`.")
+        }
+        ParkReason::NameTaken { document, by } => {
+            format!("La transacción {document} de Odoo está donde iría la de este pago ({by}). Si es este pago, cierre esto con `concilia-worker ignore`; si el cliente pagó dos veces, devuelva uno.")
         }
         ParkReason::OrderCancelled { order } => {
             format!("El pedido {order} está cancelado. Devuelva el pago o reabra el pedido.")

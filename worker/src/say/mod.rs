@@ -144,6 +144,7 @@ mod tests {
                 waiting_for: Box::new(PendingReason::NoMatch { looked_for: Vec::new() }),
             },
             ParkReason::PayloadErased,
+            ParkReason::NameTaken { document: "T-1".to_owned(), by: "x".to_owned() },
             ParkReason::TransactionMismatch {
                 paid,
                 expected: "1".to_owned(),
@@ -174,6 +175,7 @@ mod tests {
             PendingReason::NotPaidYet { status: status.clone() },
             PendingReason::NotCanceledYet { status: status.clone() },
             PendingReason::Changed { what: "order_total".to_owned() },
+            PendingReason::OnlyThis { trouble: Box::new(PendingReason::OdooUnavailable) },
             PendingReason::OdooUnavailable,
             PendingReason::VentipayUnavailable,
         ];

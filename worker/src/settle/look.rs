@@ -11,7 +11,7 @@ use crate::domain::observe::{AtVentipay, Lookup};
 use crate::domain::reason::{NotReady, PendingReason};
 use crate::shell::Shell;
 use crate::store::StoreError;
-use crate::weather::{self, Trouble};
+use crate::weather::{self, Step, Trouble};
 
 /// Ventipay first (it is cheap, and may make Odoo needless), then Odoo. The database that
 /// answers must be the one the account books into; the first one seen becomes it.
@@ -39,7 +39,10 @@ pub async fn ask(
         None => AtVentipay::NotAsked,
         Some(ventipay) => match ventipay.checkout(&lookup.checkout).await {
             Ok(answer) => {
-                account.failures.answered(System::Ventipay);
+                // What does not read is no useful answer.
+                if !matches!(answer, AtVentipay::Unreadable { .. }) {
+                    account.failures.answered(System::Ventipay, Step::Look);
+                }
                 answer
             }
             Err(error) => {
@@ -58,7 +61,7 @@ pub async fn ask(
             return Err(Trouble::of_odoo(&error, shell.clock.now()));
         }
     };
-    account.failures.answered(System::Odoo);
+    account.failures.answered(System::Odoo, Step::Look);
     match (views.pop(), views.is_empty()) {
         (Some(seen), true) => Ok((Seen { odoo: seen, ventipay }, odoo.database())),
         _ => Err(Trouble::of(PendingReason::OdooUnavailable)),

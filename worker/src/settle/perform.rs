@@ -9,7 +9,7 @@ use crate::domain::event::{Matched, System};
 use crate::domain::observe::Command;
 use crate::domain::reason::{NotReady, PendingReason};
 use crate::odoo::OdooError;
-use crate::weather::Trouble;
+use crate::weather::{Step, Trouble};
 
 /// Most times one command is asked for again within one claim, after an unknown outcome or a
 /// race. The same call again finds its name.
@@ -23,7 +23,7 @@ impl Calls<'_> {
         let Some(odoo) = &self.account.odoo else {
             return Err(Trouble::of(PendingReason::NotReady { why: NotReady::NoOdoo }));
         };
-        let mut last = Trouble { system: System::Odoo, reason: None, not_before: None };
+        let mut last = Trouble::no_call(System::Odoo, None);
         for _ in 0..TRIES {
             let now = self.clock().now();
             if now >= self.by {
@@ -31,17 +31,17 @@ impl Calls<'_> {
             }
             let outcome = match odoo.perform(std::slice::from_ref(command)).await {
                 Ok(mut outcomes) => {
-                    self.account.failures.answered(System::Odoo);
+                    self.account.failures.answered(System::Odoo, Step::Perform);
                     outcomes.pop()
                 }
                 Err(OdooError::Unknown { detail }) => {
                     tracing::warn!(checkout = %command.checkout(), detail, "outcome unknown, asking again");
-                    last = Trouble::of(PendingReason::OdooUnavailable);
+                    last = Trouble::of(PendingReason::OdooUnavailable).performing();
                     None
                 }
                 Err(error) => {
                     tracing::warn!(checkout = %command.checkout(), %error, "Odoo did not answer");
-                    return Err(Trouble::of_odoo(&error, now));
+                    return Err(Trouble::of_odoo(&error, now).performing());
                 }
             };
             crash::point("settle.booked");

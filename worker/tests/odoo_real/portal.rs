@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use concilia_shared::money::{Currency, Money};
 use concilia_worker::domain::observe::{
-    Cancel, Candidate, Command, Confirm, InOdoo, NewsQuery, Outcome,
+    Accepted, Cancel, Candidate, Command, Confirm, InOdoo, NewsQuery, Outcome,
 };
 use concilia_worker::odoo::client::Client;
 use concilia_worker::odoo::transport::{Args, Endpoint};
@@ -51,7 +51,7 @@ fn confirm(shop: &Shop<'_>, case: &str, candidate: &Candidate, pesos: i64) -> Co
         date: DAY.parse().unwrap(),
         currency: "CLP".to_owned(),
         candidate: candidate.clone(),
-        accepted: false,
+        accepted: Accepted::default(),
     }))
 }
 

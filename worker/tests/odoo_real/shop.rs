@@ -4,7 +4,7 @@
 use concilia_shared::id::CheckoutId;
 use concilia_shared::money::{Currency, Money};
 use concilia_worker::domain::observe::{
-    Book, Command, InOdoo, Lookup, Order, Outcome, Probe, Reference,
+    Accepted, Book, Command, InOdoo, Lookup, Order, Outcome, Probe, Reference,
 };
 use concilia_worker::odoo::Odoo;
 use concilia_worker::odoo::client::Client;
@@ -175,7 +175,7 @@ impl<'a> Shop<'a> {
             currency: "CLP".to_owned(),
             invoices: invoices.map(|invoice| (invoice.id, invoice.residual.clone())).collect(),
             confirm: false,
-            accepted: false,
+            accepted: Accepted::default(),
         }))
     }
 }

@@ -84,11 +84,11 @@ fn order_fence(tx: &Tx<'_>, request: &Request, item: &Json, id: Id) -> Outcome<O
         ("changed", "order_total")
     } else if need(wanted, "state")? != order.text("state") || order.text("state") == "cancel" {
         ("changed", "order_state")
-    } else if !accepted(item) && paid() {
+    } else if !accepted(item, "paid") && paid() {
         ("changed", "order_paid")
     } else if as_currency_writes(amount, places) != amount {
         ("refused", "amount")
-    } else if !accepted(item) && units(amount) > units(&total) {
+    } else if !accepted(item, "amount") && units(amount) > units(&total) {
         ("refused", "above_document")
     } else {
         return invoices_fence(tx, request, item, id);

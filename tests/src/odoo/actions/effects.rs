@@ -28,8 +28,8 @@ pub(super) fn name_of(item: &Json) -> Outcome<&str> {
     Ok(need(item, "name")?.as_str().unwrap_or_default())
 }
 
-pub(super) fn accepted(item: &Json) -> bool {
-    item.get("accepted") == Some(&json!(true))
+pub(super) fn accepted(item: &Json, what: &str) -> bool {
+    item["accepted"].as_array().is_some_and(|words| words.contains(&json!(what)))
 }
 
 /// Somebody else's transaction of this name, which is not `own`.

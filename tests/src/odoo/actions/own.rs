@@ -165,7 +165,7 @@ fn linked_invoices_fence(
         Some(("changed", "currency"))
     } else if !same_invoices(tx, item, &ids)? {
         Some(("changed", "invoices"))
-    } else if !ids.is_empty() && !accepted(item) && left < amount {
+    } else if !ids.is_empty() && !accepted(item, "paid") && left < amount {
         Some(("refused", "above_document"))
     } else {
         None
@@ -202,7 +202,7 @@ fn linked_orders_fence(
             "order_state"
         } else if seen["total"] != order.amount("amount_total").text(places).as_str() {
             "order_total"
-        } else if !accepted(item) && is_paid(tx, own, id, &order, amount) {
+        } else if !accepted(item, "paid") && is_paid(tx, own, id, &order, amount) {
             "order_paid"
         } else {
             continue;

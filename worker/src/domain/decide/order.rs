@@ -7,32 +7,12 @@ use concilia_shared::money::Money;
 use jiff::civil::Date;
 
 use super::Verdict;
-use super::paid::{accepted, in_the_way, values};
+use super::paid::{in_the_way, unless_accepted, values};
 use crate::domain::event::{CheckoutPaid, Matched};
-use crate::domain::observe::{Book, Command, Found, InOdoo, Invoice, Order, Probe};
+use crate::domain::observe::{Accepted, Book, Command, Found, InOdoo, Invoice, Order, Probe};
 use crate::domain::reason::{NotReady, ParkReason, PendingReason};
 use crate::domain::settings::Settings;
 use crate::domain::state::Told;
-
-/// What a person accepted of this event, as far as orders go.
-#[derive(Clone, Copy)]
-struct Accepted {
-    amount: bool,
-    paid: bool,
-}
-
-impl Accepted {
-    fn of(told: &Told) -> Self {
-        Self {
-            amount: accepted(told, |reason| matches!(reason, ParkReason::AmountMismatch { .. })),
-            paid: accepted(told, |reason| matches!(reason, ParkReason::AlreadyPaid { .. })),
-        }
-    }
-
-    fn any(self) -> bool {
-        self.amount || self.paid
-    }
-}
 
 pub(super) fn judge(
     told: &Told,
@@ -43,9 +23,9 @@ pub(super) fn judge(
 ) -> Result<(Command, Option<Matched>), Verdict> {
     in_the_way(paid, &odoo.transactions)?;
     let (order, probe) = find(&odoo.probes)?;
-    let accepted = Accepted::of(told);
-    check(paid, order, settings, accepted)?;
-    let invoices = invoices_to_pay(paid, order, accepted)?;
+    let mut accepted = Accepted::default();
+    check(told, paid, order, settings, &mut accepted)?;
+    let invoices = invoices_to_pay(told, paid, order, &mut accepted)?;
     if invoices.is_empty() && settings.without_invoice == CreditPolicy::Wait {
         return Err(Verdict::Pending(PendingReason::NoInvoiceYet { order: order.name.clone() }));
     }
@@ -58,7 +38,7 @@ pub(super) fn judge(
         currency: order.currency.clone(),
         invoices: invoices.iter().map(|i| (i.id, i.residual.clone())).collect(),
         confirm: draft && settings.quotations == QuotationPolicy::Confirm,
-        accepted: accepted.any(),
+        accepted,
     };
     let matched = Matched {
         path: probe.path.clone(),
@@ -91,40 +71,47 @@ fn find(probes: &[Found]) -> Result<(&Order, &Probe), Verdict> {
 }
 
 fn check(
+    told: &Told,
     paid: &CheckoutPaid,
     order: &Order,
     settings: &Settings,
-    accepted: Accepted,
+    accepted: &mut Accepted,
 ) -> Result<(), Verdict> {
     let document = order.name.clone();
-    let reason = if Some(order.company_id) != settings.company_id {
-        ParkReason::OtherCompany { document }
-    } else if order.state == "cancel" {
-        ParkReason::OrderCancelled { order: document }
-    } else if order.currency != paid.amount.currency.code() {
-        ParkReason::CurrencyMismatch {
-            paid: paid.amount,
-            expected: order.currency.clone(),
-            document,
-        }
-    } else if let Some(other) = order.transactions.first().filter(|_| !accepted.paid) {
-        ParkReason::AlreadyPaid { document, by: format!("{} ({})", other.reference, other.state) }
-    } else if Money::from_decimal(&order.total, paid.amount.currency) != Ok(paid.amount)
-        && !accepted.amount
-    {
-        ParkReason::AmountMismatch { paid: paid.amount, expected: order.total.clone(), document }
-    } else {
-        return Ok(());
-    };
-    Err(Verdict::Parked(reason))
+    if Some(order.company_id) != settings.company_id {
+        return Err(Verdict::Parked(ParkReason::OtherCompany { document }));
+    }
+    if order.state == "cancel" {
+        return Err(Verdict::Parked(ParkReason::OrderCancelled { order: document }));
+    }
+    if order.currency != paid.amount.currency.code() {
+        let expected = order.currency.clone();
+        let reason = ParkReason::CurrencyMismatch { paid: paid.amount, expected, document };
+        return Err(Verdict::Parked(reason));
+    }
+    if let Some(other) = order.transactions.first() {
+        let by = format!("{} ({})", other.reference, other.state);
+        unless_accepted(told, ParkReason::AlreadyPaid { document: document.clone(), by })?;
+        accepted.paid = true;
+    }
+    if Money::from_decimal(&order.total, paid.amount.currency) != Ok(paid.amount) {
+        let expected = order.total.clone();
+        unless_accepted(
+            told,
+            ParkReason::AmountMismatch { paid: paid.amount, expected, document },
+        )?;
+        accepted.amount = true;
+    }
+    Ok(())
 }
 
 /// The posted invoices of the order, each untouched and none above what was paid, unless a
 /// person accepted otherwise. Drafts are never linked; credit notes are not paid.
 fn invoices_to_pay<'a>(
+    told: &Told,
     paid: &CheckoutPaid,
     order: &'a Order,
-    accepted: Accepted,
+    accepted: &mut Accepted,
 ) -> Result<Vec<&'a Invoice>, Verdict> {
     let posted = |invoice: &&Invoice| invoice.kind == "out_invoice" && invoice.state == "posted";
     let invoices: Vec<&Invoice> = order.invoices.iter().filter(posted).collect();
@@ -135,29 +122,31 @@ fn invoices_to_pay<'a>(
         let touched = invoice.payment_state != "not_paid"
             || invoice.payments > 0
             || amount(&invoice.residual) != amount(&invoice.total);
-        let reason = if invoice.company_id != order.company_id {
-            ParkReason::OtherCompany { document }
-        } else if invoice.currency != paid.amount.currency.code() {
+        if invoice.company_id != order.company_id {
+            return Err(Verdict::Parked(ParkReason::OtherCompany { document }));
+        }
+        if invoice.currency != paid.amount.currency.code() {
             let expected = invoice.currency.clone();
-            ParkReason::CurrencyMismatch { paid: paid.amount, expected, document }
-        } else if touched && !accepted.paid {
-            ParkReason::AlreadyPaid { document, by: invoice.payment_state.clone() }
-        } else {
-            let residual = amount(&invoice.residual).map(|money| money.minor);
-            open = open.zip(residual).and_then(|(sum, residual)| sum.checked_add(residual));
-            continue;
-        };
-        return Err(Verdict::Parked(reason));
+            let reason = ParkReason::CurrencyMismatch { paid: paid.amount, expected, document };
+            return Err(Verdict::Parked(reason));
+        }
+        if touched {
+            let by = invoice.payment_state.clone();
+            unless_accepted(told, ParkReason::AlreadyPaid { document, by })?;
+            accepted.paid = true;
+        }
+        let residual = amount(&invoice.residual).map(|money| money.minor);
+        open = open.zip(residual).and_then(|(sum, residual)| sum.checked_add(residual));
     }
-    if open.is_none_or(|open| open > paid.amount.minor) && !accepted.amount {
+    if open.is_none_or(|open| open > paid.amount.minor) {
         let expected = open
             .map_or_else(String::new, |open| Money::new(open, paid.amount.currency).to_decimal());
         let document = order.name.clone();
-        return Err(Verdict::Parked(ParkReason::AmountMismatch {
-            paid: paid.amount,
-            expected,
-            document,
-        }));
+        unless_accepted(
+            told,
+            ParkReason::AmountMismatch { paid: paid.amount, expected, document },
+        )?;
+        accepted.amount = true;
     }
     Ok(invoices)
 }

@@ -118,8 +118,20 @@ pub(super) fn accepted(told: &Told, such: impl Fn(&ParkReason) -> bool) -> bool 
     told.accepted.iter().any(such)
 }
 
-/// The same payment told under another event id is recorded; another amount is parked.
+/// Parked, unless a person accepted exactly this.
+pub(super) fn unless_accepted(told: &Told, reason: ParkReason) -> Result<(), Verdict> {
+    if accepted(told, |known| known.is_the_same(&reason)) {
+        return Ok(());
+    }
+    Err(Verdict::Parked(reason))
+}
+
+/// The same payment told under another event id is recorded, also where a person closed it;
+/// another amount is parked.
 fn told_before(told: &Told, paid: &CheckoutPaid, state: &State) -> Option<Verdict> {
+    if state.closed_by_hand(told) {
+        return Some(Verdict::Recorded(RecordReason::ToldBefore));
+    }
     let (first, earlier) = state.payment_told()?;
     if first.webhook.event_id == told.webhook.event_id {
         return None;
@@ -224,7 +236,7 @@ pub(super) fn in_the_way<'a>(
     };
     match others.into_iter().find(living) {
         None => Ok(()),
-        Some(other) => Err(Verdict::Parked(ParkReason::AlreadyPaid {
+        Some(other) => Err(Verdict::Parked(ParkReason::NameTaken {
             document: other.reference.clone(),
             by: format!("{} {} ({})", other.amount, other.currency, other.state),
         })),

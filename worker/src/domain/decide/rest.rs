@@ -49,6 +49,12 @@ fn pending(
         let due_at = now + retry::weather_after(schedule, since, now, jitter);
         return Event::Pended { about, reason, attempt: tried, since, due_at };
     }
+    // Woken before its time: a look that finds nothing new uses up no try.
+    if let Status::Pending { due_at, attempt, .. } = &told.status
+        && *due_at > now
+    {
+        return Event::Pended { about, reason, attempt: *attempt, since, due_at: *due_at };
+    }
     let attempt = tried.saturating_add(1);
     if retry::exhausted(schedule, since, now) {
         let waiting_for = Box::new(reason);

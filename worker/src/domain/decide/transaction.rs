@@ -6,11 +6,11 @@
 use concilia_shared::money::Money;
 use jiff::civil::Date;
 
-use super::paid::{accepted, in_the_way};
+use super::paid::{in_the_way, unless_accepted};
 use super::{REFERENCE_FIELD, Verdict};
 use crate::domain::event::{CheckoutPaid, Matched};
 use crate::domain::observe::{
-    Candidate, Command, Confirm, InOdoo, Invoice, Lookup, Order, Transaction,
+    Accepted, Candidate, Command, Confirm, InOdoo, Invoice, Lookup, Order, Transaction,
 };
 use crate::domain::reason::ParkReason;
 use crate::domain::settings::Settings;
@@ -55,18 +55,18 @@ pub(super) fn judge(
     check_transaction(paid, transaction, settings)?;
     let others = odoo.transactions.iter().filter(|other| other.reference != transaction.reference);
     in_the_way(paid, others)?;
-    let credit = accepted(told, |reason| matches!(reason, ParkReason::AlreadyPaid { .. }));
+    let mut accepted = Accepted::default();
     for order in &candidate.orders {
-        check_order(paid, order, settings, credit)?;
+        check_order(told, paid, order, settings, &mut accepted)?;
     }
-    check_invoices(paid, candidate, settings, credit)?;
+    check_invoices(told, paid, candidate, settings, &mut accepted)?;
     let confirm = Confirm {
         checkout: paid.checkout.clone(),
         amount: paid.amount,
         date,
         currency: transaction.currency.clone(),
         candidate: candidate.clone(),
-        accepted: credit,
+        accepted,
     };
     let matched = Matched {
         path: candidate.found_by.clone(),
@@ -89,7 +89,7 @@ fn check_transaction(
         ParkReason::OtherCompany { document }
     } else if !open {
         let by = transaction.provider_reference.as_deref().unwrap_or("-");
-        ParkReason::AlreadyPaid { document, by: format!("{by} ({})", transaction.state) }
+        ParkReason::NameTaken { document, by: format!("{by} ({})", transaction.state) }
     } else if transaction.currency != paid.amount.currency.code() {
         let expected = transaction.currency.clone();
         ParkReason::CurrencyMismatch { paid: paid.amount, expected, document }
@@ -103,39 +103,41 @@ fn check_transaction(
 }
 
 fn check_order(
+    told: &Told,
     paid: &CheckoutPaid,
     order: &Order,
     settings: &Settings,
-    credit: bool,
+    accepted: &mut Accepted,
 ) -> Result<(), Verdict> {
     let document = order.name.clone();
+    if Some(order.company_id) != settings.company_id {
+        return Err(Verdict::Parked(ParkReason::OtherCompany { document }));
+    }
+    if order.state == "cancel" {
+        return Err(Verdict::Parked(ParkReason::OrderCancelled { order: document }));
+    }
     let money = |text: &str| Money::from_decimal(text, paid.amount.currency).ok();
     let mut done = order.transactions.iter().map(|other| money(&other.amount));
     let paid_in_all =
         done.try_fold(paid.amount.minor, |sum, other| other.and_then(|o| sum.checked_add(o.minor)));
-    let fits = money(&order.total).zip(paid_in_all).is_some_and(|(t, sum)| sum <= t.minor);
-    let reason = if Some(order.company_id) != settings.company_id {
-        ParkReason::OtherCompany { document }
-    } else if order.state == "cancel" {
-        ParkReason::OrderCancelled { order: document }
-    } else if !fits && !credit {
-        let by = order.transactions.first().map_or_else(
-            || format!("total {} {}", order.total, order.currency),
-            |other| format!("{} ({})", other.reference, other.state),
-        );
-        ParkReason::AlreadyPaid { document, by }
-    } else {
+    if money(&order.total).zip(paid_in_all).is_some_and(|(total, sum)| sum <= total.minor) {
         return Ok(());
-    };
-    Err(Verdict::Parked(reason))
+    }
+    let by = order.transactions.first().map_or_else(
+        || format!("total {} {}", order.total, order.currency),
+        |other| format!("{} ({})", other.reference, other.state),
+    );
+    accepted.paid = true;
+    unless_accepted(told, ParkReason::AlreadyPaid { document, by })
 }
 
 /// What Odoo would pay with it must be posted, and still owe as much.
 fn check_invoices(
+    told: &Told,
     paid: &CheckoutPaid,
     candidate: &Candidate,
     settings: &Settings,
-    credit: bool,
+    accepted: &mut Accepted,
 ) -> Result<(), Verdict> {
     let mut owed = Some(0_i64);
     for invoice in &candidate.invoices {
@@ -157,14 +159,17 @@ fn check_invoices(
         };
         return Err(Verdict::Parked(reason));
     }
-    let enough = owed.is_some_and(|owed| owed >= paid.amount.minor);
-    if enough || candidate.invoices.is_empty() || credit {
+    if candidate.invoices.is_empty() || owed.is_some_and(|owed| owed >= paid.amount.minor) {
         return Ok(());
     }
     let short = |invoice: &&Invoice| invoice.payment_state != "not_paid";
     let by = candidate.invoices.iter().find(short).map(|invoice| invoice.payment_state.clone());
-    Err(Verdict::Parked(ParkReason::AlreadyPaid {
-        document: candidate.transaction.reference.clone(),
-        by: by.unwrap_or_else(|| "owes less".to_owned()),
-    }))
+    accepted.paid = true;
+    unless_accepted(
+        told,
+        ParkReason::AlreadyPaid {
+            document: candidate.transaction.reference.clone(),
+            by: by.unwrap_or_else(|| "owes less".to_owned()),
+        },
+    )
 }

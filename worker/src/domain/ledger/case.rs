@@ -5,7 +5,7 @@
 //! [residual R] [payments N] [company N] [in CURRENCY]` · `tx REFERENCE STATE [of ORDER]` ·
 //! `portal REFERENCE AMOUNT CURRENCY STATE [carries CHECKOUT] [foreign] [company N]`, a
 //! transaction Odoo made, then `its order …` and `its invoice ID TOTAL …` · `chosen ORDER` ·
-//! `accepted REASON` · `booked AMOUNT CURRENCY [state S] [company N]` · `ventipay STATUS [AMOUNT CURRENCY] [refunded]
+//! `accepted REASON …` · `booked AMOUNT CURRENCY [state S] [company N]` · `ventipay STATUS [AMOUNT CURRENCY] [refunded]
 //! [disputed] [at T]` · `unknown field F` · `setting …` · `told EVENT AMOUNT CURRENCY [then …]` ·
 //! `told EVENT canceled [then canceled]`.
 //! Amounts of `paid`, `told`, `ventipay` are minor units, as Ventipay sends them; all others are
@@ -19,8 +19,8 @@ use jiff::Timestamp;
 use crate::domain::decide::{Decision, Plan, Seen, Verdict, decide, plan, rest};
 use crate::domain::event::{Booking, CheckoutCanceled, CheckoutPaid, Event, Fact, WebhookReceived};
 use crate::domain::observe::{
-    AtVentipay, Candidate, CheckoutNow, Command, Found, InOdoo, Invoice, Lookup, Order, Outcome,
-    Probe, Transaction,
+    Accepted, AtVentipay, Candidate, CheckoutNow, Command, Found, InOdoo, Invoice, Lookup, Order,
+    Outcome, Probe, Transaction,
 };
 use crate::domain::reason::{IgnoreReason, ParkReason, Problem};
 use crate::domain::settings::Settings;
@@ -98,7 +98,7 @@ impl Case {
                 self.seen.odoo.candidates.last_mut().unwrap().invoices.push(invoice);
             }
             ["chosen", order] => self.chosen = Some((*order).to_owned()),
-            ["accepted", reason] => self.accepted.push(acceptable(reason)),
+            ["accepted", reason, rest @ ..] => self.accepted.push(acceptable(reason, rest)),
             ["unknown", "field", field] => {
                 self.probe(field).unknown_field = true;
             }
@@ -179,6 +179,10 @@ impl Case {
             Some("late") => {
                 Event::Parked { about, reason: ParkReason::LateAndUnverifiable { late_s: 400 } }
             }
+            Some("closed") => Event::Ignored {
+                about,
+                reason: IgnoreReason::ByHand { by: "ana".to_owned(), why: "refunded".to_owned() },
+            },
             Some("ignored") => Event::Ignored {
                 about,
                 reason: IgnoreReason::OtherEnvironment { live: Some(true) },
@@ -417,14 +421,22 @@ fn candidate(
     }
 }
 
-fn acceptable(reason: &str) -> ParkReason {
-    let paid = money("1000", "CLP");
-    let document = "S1".to_owned();
+/// What was accepted: `amount_mismatch DOCUMENT EXPECTED`, `already_paid DOCUMENT BY` (an
+/// underscore is a space), `disputed`, `late`.
+fn acceptable(reason: &str, rest: &[&str]) -> ParkReason {
+    let document = || rest[0].replace('_', " ");
     match reason {
-        "amount_mismatch" => {
-            ParkReason::AmountMismatch { paid, expected: "900".to_owned(), document }
+        "amount_mismatch" => ParkReason::AmountMismatch {
+            paid: money("1000", "CLP"),
+            expected: rest[1].to_owned(),
+            document: document(),
+        },
+        "already_paid" => {
+            // A name with an underscore of its own is one of a checkout.
+            let document =
+                if rest[0].starts_with("chk_") { rest[0].to_owned() } else { document() };
+            ParkReason::AlreadyPaid { document, by: rest[1..].join(" ") }
         }
-        "already_paid" => ParkReason::AlreadyPaid { document, by: "T-1".to_owned() },
         "disputed" => ParkReason::Disputed,
         "late" => ParkReason::LateAndUnverifiable { late_s: 400 },
         other => panic!("the ledger does not know what was accepted: {other}"),
@@ -498,13 +510,17 @@ pub(super) fn done(command: &Command) -> Outcome {
     }
 }
 
+fn accepted_text(accepted: Accepted) -> &'static str {
+    if accepted == Accepted::default() { "" } else { " accepted" }
+}
+
 fn command_text(command: &Command) -> String {
     match command {
         Command::Book(book) => {
             let ids: Vec<String> = book.invoices.iter().map(|(id, _)| id.to_string()).collect();
             let invoices = if ids.is_empty() { "-".to_owned() } else { ids.join(" ") };
             let confirm = if book.confirm { " confirm" } else { "" };
-            let accepted = if book.accepted { " accepted" } else { "" };
+            let accepted = accepted_text(book.accepted);
             let (order, amount) = (&book.order.name, book.amount.to_decimal());
             format!(
                 "book {order} {amount} {} on {} invoices {invoices}{confirm}{accepted}",
@@ -512,7 +528,7 @@ fn command_text(command: &Command) -> String {
             )
         }
         Command::Confirm(confirm) => {
-            let accepted = if confirm.accepted { " accepted" } else { "" };
+            let accepted = accepted_text(confirm.accepted);
             let (reference, amount) =
                 (&confirm.candidate.transaction.reference, confirm.amount.to_decimal());
             format!(

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::rows::BookingRow;
 use super::{Told, or_false, read};
-use crate::domain::observe::{Book, Cancel, Command, Confirm, Order, Outcome};
+use crate::domain::observe::{Accepted, Book, Cancel, Command, Confirm, Order, Outcome};
 use crate::domain::reason::NotReady;
 use crate::odoo::actions;
 
@@ -32,7 +32,7 @@ fn book_item(book: &Book) -> Value {
         "currency": book.currency,
         "date": book.date.to_string(),
         "confirm": book.confirm,
-        "accepted": book.accepted,
+        "accepted": accepted(book.accepted),
         "order": order_seen(&book.order),
         "invoices": invoices_seen(book.invoices.iter().map(|(id, residual)| (*id, residual.as_str()))),
     })
@@ -48,7 +48,7 @@ fn confirm_item(confirm: &Confirm) -> Value {
         "amount": confirm.amount.to_decimal(),
         "currency": confirm.currency,
         "date": confirm.date.to_string(),
-        "accepted": confirm.accepted,
+        "accepted": accepted(confirm.accepted),
         "transaction": transaction_seen(seen.id, &seen.transaction.reference, &seen.transaction.state),
         "orders": orders,
         "invoices": invoices_seen(invoices),
@@ -62,6 +62,13 @@ fn cancel_item(cancel: &Cancel) -> Value {
         "transaction": transaction_seen(cancel.id, &cancel.reference, &cancel.state),
         "message": cancel.message,
     })
+}
+
+fn accepted(accepted: Accepted) -> Vec<&'static str> {
+    [(accepted.amount, "amount"), (accepted.paid, "paid")]
+        .into_iter()
+        .filter_map(|(given, word)| given.then_some(word))
+        .collect()
 }
 
 fn order_seen(order: &Order) -> Value {

@@ -6,7 +6,9 @@ use serde_json::json;
 use super::rows::{InvoiceRow, OrderRow};
 use super::tests::{booked, checkout, enveloped, invoice, order};
 use super::*;
-use crate::domain::observe::{Book, Cancel, Candidate, Command, Confirm, Outcome, Transaction};
+use crate::domain::observe::{
+    Accepted, Book, Cancel, Candidate, Command, Confirm, Outcome, Transaction,
+};
 
 fn book() -> Command {
     let order = serde_json::from_value::<OrderRow>(order()).unwrap().into_domain();
@@ -18,7 +20,7 @@ fn book() -> Command {
         currency: "CLP".to_owned(),
         invoices: vec![(9, "15990".to_owned())],
         confirm: false,
-        accepted: false,
+        accepted: Accepted::default(),
     }))
 }
 
@@ -44,7 +46,7 @@ fn confirm() -> Command {
             orders: vec![serde_json::from_value::<OrderRow>(order()).unwrap().into_domain()],
             invoices: vec![serde_json::from_value::<InvoiceRow>(invoice()).unwrap().into_domain()],
         },
-        accepted: true,
+        accepted: Accepted { amount: false, paid: true },
     }))
 }
 
@@ -84,11 +86,11 @@ fn what_is_to_be_performed_is_written_as_documented() {
         perform::request(1, &[book(), confirm(), cancel(), complete()]),
         json!({"protocol": 2, "company_id": 1, "items": [
             {"kind": "book", "name": "chk_1", "amount": "15990", "currency": "CLP", "date": "2026-11-22",
-             "confirm": false, "accepted": false,
+             "confirm": false, "accepted": [],
              "order": {"id": 42, "name": "S00042", "total": "15990", "state": "sale"},
              "invoices": [{"id": 9, "residual": "15990"}]},
             {"kind": "confirm", "name": "chk_1", "amount": "15990", "currency": "CLP", "date": "2026-11-22",
-             "accepted": true, "transaction": {"id": 5, "reference": "S00042-1", "state": "pending"},
+             "accepted": ["paid"], "transaction": {"id": 5, "reference": "S00042-1", "state": "pending"},
              "orders": [{"id": 42, "name": "S00042", "total": "15990", "state": "sale"}],
              "invoices": [{"id": 9, "residual": "0"}]},
             {"kind": "cancel", "name": "chk_1", "message": "Canceled at Ventipay.",
