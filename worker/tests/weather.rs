@@ -317,6 +317,22 @@ async fn a_paused_account_keeps_what_comes_and_asks_nobody() {
     assert_eq!(run.of_checkout(1).await, ["webhook_received", "pended"]);
 }
 
+/// Who ends a pause or an outage wakes what waits once; what a process remembers of the account may
+/// be a second older than that.
+#[tokio::test]
+async fn what_is_woken_is_not_put_off_again_by_what_a_process_remembers() {
+    let mut run = Run::new().await;
+    let (by, why) = ("ana".to_owned(), "closing the year".to_owned());
+    run.record(Event::AccountPaused { by: by.clone(), why }).await;
+    run.deliver(1).await;
+    run.work().await;
+    let resumed = (AccountState::stream(&name()), Event::AccountResumed { by });
+    run.shell.store.record(&[resumed], false, run.clock.now()).await.unwrap();
+    run.shell.store.wake(Some(&name()), run.clock.now()).await.unwrap();
+    run.work().await;
+    assert_eq!(run.of_checkout(1).await, ["webhook_received", "pended"]);
+}
+
 #[tokio::test]
 async fn a_setting_takes_effect_without_a_restart() {
     let mut run = Run::new().await;
