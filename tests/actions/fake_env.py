@@ -299,7 +299,8 @@ class Records:
     # -- rows --
     def search(self, domain, limit=None, order="id"):
         found = [row for row in self._table.values() if self._holds(row, domain)]
-        keys = {"id": lambda row: row["id"], "write_date, id": lambda row: (row["write_date"], row["id"])}
+        keys = {"id": lambda row: row["id"], "id desc": lambda row: -row["id"],
+                "write_date, id": lambda row: (row["write_date"], row["id"])}
         return self._with([row["id"] for row in sorted(found, key=keys[order])][:limit])
 
     def search_count(self, domain):

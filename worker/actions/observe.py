@@ -182,15 +182,16 @@ def changes():
 
 
 def credit_names():
-    # Odoo brings a payment and a later invoice of its order together, but not always.
+    # Odoo brings a payment and a later invoice of its order together, but not always. Newest first: what can never be
+    # brought together must not stand in front of the rest.
     txs = env['payment.transaction'].sudo().search(
         [('provider_id', 'in', provider.ids), ('state', '=', 'done'), ('payment_id.is_reconciled', '=', False),
          ('sale_order_ids.order_line.invoice_lines.move_id', 'any',
           [('state', '=', 'posted'), ('move_type', '=', 'out_invoice'), ('amount_residual', '>', 0)])],
-        limit=4 * MOST_CREDITS, order='id').filtered(lambda tx: owed(tx))
+        limit=4 * MOST_CREDITS, order='id desc').filtered(lambda tx: owed(tx))
     names = env['ir.model.data'].sudo().search(
         [('module', '=', 'concilia'), ('model', '=', 'payment.transaction'), ('res_id', 'in', txs.ids)],
-        limit=MOST_CREDITS, order='id')
+        limit=MOST_CREDITS, order='id desc')
     return names.mapped('name')
 
 

@@ -21,8 +21,9 @@ pub struct Shell {
     pub clock: Arc<dyn Clock>,
     /// When Pending events are tried again.
     pub schedule: Retry,
-    /// Longest one call to Odoo or Ventipay may take, of any account, the wait for a place
-    /// included.
+    /// Longest one request to an Odoo may take, of any account. A call may be a few of them (the
+    /// first one asks for version, login and actions too): a claim that runs out meanwhile costs
+    /// a second look, and what was done is found by its name.
     pub call_max: SignedDuration,
     /// The accounts, by name.
     pub accounts: BTreeMap<AccountName, AccountShell>,

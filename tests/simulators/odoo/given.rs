@@ -29,7 +29,12 @@ fn rows_of(item: &Json) -> Vec<Json> {
         return vec![expanded(item)];
     };
     let bound = |at: usize| range[at].as_i64().unwrap();
-    (bound(0)..bound(1)).map(|number| numbered(&item["row"], number)).collect()
+    let row = |number| numbered(&item["row"], number);
+    // The third bound can only be -1: counting down.
+    if range.len() == 3 {
+        return (bound(1) + 1..=bound(0)).rev().map(row).collect();
+    }
+    (bound(0)..bound(1)).map(row).collect()
 }
 
 fn numbered(value: &Json, number: i64) -> Json {

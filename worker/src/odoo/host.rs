@@ -102,7 +102,8 @@ impl Host {
         if let Some(until) = admitted {
             return Err(OdooError::Closed { until });
         }
-        let place = Place { host: self, _permit: None };
+        let tries = self.breaker().trying;
+        let place = Place { host: self, tries, _permit: None };
         match tokio::time::timeout(wait, self.permits.acquire()).await {
             Ok(Ok(permit)) => Ok(Place { _permit: Some(permit), ..place }),
             _ => Err(OdooError::Closed { until: now + SignedDuration::from_secs(OPEN_S.0) }),
@@ -113,12 +114,16 @@ impl Host {
 /// A place among the calls under way; a call that is dropped half-way frees it too.
 struct Place<'a> {
     host: &'a Host,
+    /// It is the one call that tries whether the host answers again.
+    tries: bool,
     _permit: Option<SemaphorePermit<'a>>,
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.host.breaker().abandoned();
+        if self.tries {
+            self.host.breaker().abandoned();
+        }
     }
 }
 

@@ -120,19 +120,24 @@ fn changed(
 
 fn credit_names(tx: &Tx<'_>, request: &Request) -> Vec<String> {
     let Some(provider) = &request.provider else { return Vec::new() };
-    let open: Vec<Id> = tx
+    let mut open: Vec<Id> = tx
         .rows("payment.transaction")
         .filter(|(_, row)| row.reference("provider_id") == Some(provider.id))
         .filter(|(_, row)| row.text("state") == "done" && !owed(tx, row).is_empty())
         .map(|(id, _)| id)
-        .take(4 * CREDITS_MAX)
         .collect();
+    // Newest first, as every name below.
+    open.reverse();
+    open.truncate(4 * CREDITS_MAX);
     let rows = tx.rows("ir.model.data").filter(|(_, row)| {
         row.text("module") == "concilia"
             && row.text("model") == "payment.transaction"
             && open.contains(&row.int("res_id"))
     });
-    rows.map(|(_, row)| row.text("name").to_owned()).take(CREDITS_MAX).collect()
+    let mut names: Vec<String> = rows.map(|(_, row)| row.text("name").to_owned()).collect();
+    names.reverse();
+    names.truncate(CREDITS_MAX);
+    names
 }
 
 fn a_second_after(moment: &str) -> String {
