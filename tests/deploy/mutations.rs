@@ -86,9 +86,9 @@ fn a_variable_nobody_explains_or_reads_is_noticed() {
     let more = Compose::parse(&text.replace("${INGRESS_PORT:-8080}", "${INGRES_PORT:-8080}"));
     let wrong = variables::documented(&more, &example);
     assert_eq!(wrong.len(), 2, "the one read and the one explained: {wrong:?}");
-    let passed_on = text.replace("CONCILIA_NATS__MAX_BYTES:", "CONCILIA_NATS__REPLICAS:");
+    let passed_on = text.replace("CONCILIA_NATS__MAX_BYTES:", "CONCILIA_NATS__SPARE:");
     let wrong = variables::documented(&Compose::parse(&passed_on), &example);
-    assert!(wrong.iter().any(|it| it.contains("NATS__REPLICAS")), "{wrong:?}");
+    assert!(wrong.iter().any(|it| it.contains("NATS__SPARE")), "{wrong:?}");
     let real = Compose::real();
     for name in ["SPARE=1", "CONCILIA_NATS__ULR=x", "#CONCILIA_SPARE=1"] {
         let wrong = variables::documented(&real, &format!("{example}{name}\n"));

@@ -81,10 +81,13 @@ pub fn show(config: &Config) -> Result<String, toml::ser::Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
-    fn every_line_of_the_example_is_a_key_we_know_commented_or_not() {
+    fn every_key_is_in_the_example_and_every_line_of_the_example_is_a_key_we_know_commented_or_not()
+    {
         let lines = include_str!("../../../.env.example").lines();
         let variables: Vec<(String, String)> = lines
             .filter_map(|line| line.trim_start_matches('#').split_once('='))
@@ -95,8 +98,17 @@ mod tests {
             })
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        assert!(variables.len() > 10, "the example was not read");
-        let config = load("", variables).unwrap();
-        assert!(config.accounts.values().all(|account| account.book_from.is_some()));
+        let named: BTreeSet<String> = variables.iter().map(|(name, _)| name.clone()).collect();
+        let all = keys::KNOWN.iter().map(|(key, _)| {
+            format!("{ENV_PREFIX}{}", key.replace('*', "main").replace('.', "__").to_uppercase())
+        });
+        let missing: Vec<String> = all.filter(|name| !named.contains(name)).collect();
+        assert!(missing.is_empty(), "not explained: {missing:?}");
+        // A key and its file are each other's alternative.
+        for alternative in ["__KEY", "__KEY_FILE"] {
+            let chosen = variables.iter().filter(|(name, _)| !name.ends_with(alternative)).cloned();
+            let config = load("", chosen).unwrap();
+            assert!(config.accounts.values().all(|account| account.book_from.is_some()));
+        }
     }
 }
