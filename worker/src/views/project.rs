@@ -7,6 +7,7 @@
 //! nothing. Not here: what the rows hold ([`super::fold`]).
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use concilia_shared::id::StreamId;
 
@@ -26,6 +27,11 @@ const STREAMS_AT_ONCE: usize = 100;
 
 /// Pages one call of [`catch_up`] takes by default: five million events.
 pub const PAGES_MAX: usize = 10_000;
+
+/// Pause while somebody else is at the same page, and most of them in a row: a process that was
+/// stopped in the middle is thrown out by the database after 20 seconds.
+const WAIT: Duration = Duration::from_millis(50);
+const WAITS_MAX: usize = 600;
 
 /// How far a call came.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,11 +58,20 @@ pub async fn step(store: &dyn EventStore) -> Result<Progress, StoreError> {
 /// Goes on to the end of the log, at most `pages` pages far.
 pub async fn catch_up(store: &dyn EventStore, pages: usize) -> Result<Progress, StoreError> {
     let mut progress = Progress::default();
+    let mut waits = 0;
     for _ in 0..pages {
         let Progress { events, at_end } = step(store).await?;
         progress.events += events;
         if at_end {
             return Ok(Progress { at_end, ..progress });
+        }
+        waits = if events == 0 { waits + 1 } else { 0 };
+        if waits > WAITS_MAX {
+            let why = "somebody else has been making the views for too long".to_owned();
+            return Err(StoreError::Unavailable(why));
+        }
+        if events == 0 {
+            tokio::time::sleep(WAIT).await;
         }
     }
     Ok(progress)

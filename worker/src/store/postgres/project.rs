@@ -18,6 +18,14 @@ pub(super) async fn project(
     (streams, rows): (Vec<&str>, ViewRows),
 ) -> Result<bool, StoreError> {
     let mut transaction = pool.begin().await?;
+    // Somebody else may be at it, and may even have been stopped in the middle: no need to queue.
+    let mine =
+        sqlx::query("select 1 from view_cursors where view = 'streams' for update skip locked")
+            .fetch_optional(&mut *transaction)
+            .await?;
+    if mine.is_none() {
+        return Ok(false);
+    }
     let moved = sqlx::query(
         r#"update view_cursors set "transaction" = $4, position = $5
            where view = 'streams' and version = $1 and "transaction" = $2 and position = $3"#,
