@@ -29,7 +29,7 @@ const STREAMS_AT_ONCE: usize = 100;
 pub const PAGES_MAX: usize = 10_000;
 
 /// Pause while somebody else is at the same page, and most of them in a row: a process that was
-/// stopped in the middle is thrown out by the database after 20 seconds.
+/// stopped in the middle is thrown out by the database after 10 seconds.
 const WAIT: Duration = Duration::from_millis(50);
 const WAITS_MAX: usize = 600;
 

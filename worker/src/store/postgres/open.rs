@@ -82,7 +82,7 @@ async fn set_up(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query(
         "select set_config('statement_timeout', '10s', false),
                 set_config('lock_timeout', '5s', false),
-                set_config('idle_in_transaction_session_timeout', '20s', false),
+                set_config('idle_in_transaction_session_timeout', '10s', false),
                 -- Every statement sees what was committed before it: the locks rely on it.
                 set_config('default_transaction_isolation', 'read committed', false),
                 -- A plan made while the table was small must not outlive that.
