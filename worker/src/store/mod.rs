@@ -230,7 +230,8 @@ pub trait EventStore: Views + RawLog + Send + Sync {
     /// Appends facts that no claim made (a person's decision, a fact of an account), in one
     /// transaction; with `wake`, makes their streams due `now`, else creates no work. Facts of
     /// one stream stay in order. With `wake`, a stream that is claimed at this moment becomes
-    /// due once released. At most [`FACTS_MAX`] facts.
+    /// due once released. Woken streams wait their turn: new webhooks go first, however many
+    /// are woken. At most [`FACTS_MAX`] facts.
     async fn record(
         &self,
         facts: &[(StreamId, Event)],

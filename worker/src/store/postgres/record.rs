@@ -24,7 +24,7 @@ pub(super) async fn record(
     let streams = admission::streams(facts.iter().map(|(stream, _)| stream));
     let mut transaction = pool.begin().await?;
     if wake {
-        work::lock_and_wake(&mut transaction, &streams, now).await?;
+        work::lock_and_wake(&mut transaction, &streams, false, now).await?;
     } else {
         work::lock(&mut transaction, &streams).await?;
     }

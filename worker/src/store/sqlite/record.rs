@@ -27,7 +27,7 @@ pub(super) async fn record(
     let mut heads = HashMap::new();
     for stream in admission::streams(facts.iter().map(|(stream, _)| stream)) {
         if wake {
-            work::wake_stream(&mut transaction, stream, now).await?;
+            work::wake_stream(&mut transaction, stream, false, now).await?;
         } else {
             work::keep_stream(&mut transaction, stream).await?;
         }
