@@ -82,6 +82,7 @@ hold! {
     record::a_fact_that_wakes_nobody_makes_nothing_due,
     record::a_decision_during_a_claim_is_seen_by_it_and_after_it,
     record::a_fact_on_a_condition_is_refused_once_the_stream_has_grown,
+    record::a_closing_fact_is_refused_from_a_claim_to_its_release,
     record::a_thousand_facts_at_once_are_recorded_and_no_more,
     record::many_who_record_into_the_same_streams_wait_for_each_other,
     record::streams_are_woken_by_name_at_rest_too,

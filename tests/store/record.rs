@@ -106,6 +106,33 @@ pub(crate) async fn a_fact_on_a_condition_is_refused_once_the_stream_has_grown(h
     assert_eq!(store.next_due().await.unwrap(), None);
 }
 
+pub(crate) async fn a_closing_fact_is_refused_from_a_claim_to_its_release(home: &Home) {
+    let store = home.open().await;
+    store.admit(&[arrival("evt_1", "a", 1)], at(0)).await.unwrap();
+    let close = async |after, now| {
+        store.record_unclaimed(&stream("a"), after, &[settled("evt_1")], at(now)).await
+    };
+    let old = store.claim("dies", at(0), at(60), 1).await.unwrap().remove(0);
+    // Also when nobody has taken over yet from the one that died.
+    for now in [1, 59, 60, 9_000] {
+        let refused = close(1, now).await;
+        let expected = at(60);
+        assert!(
+            matches!(refused, Err(StoreError::Claimed { until }) if until == expected),
+            "{refused:?}"
+        );
+    }
+    let new = store.claim("w", at(70), at(130), 1).await.unwrap().remove(0);
+    assert!(matches!(close(1, 71).await, Err(StoreError::Claimed { .. })));
+    store.advance(&old, &step(vec![], 1, Then::Rest), at(72)).await.unwrap_err();
+    store.advance(&new, &step(vec![], 1, Then::DueAt(at(900))), at(72)).await.unwrap();
+    assert_eq!(store.stream(&stream("a")).await.unwrap().len(), 1, "nothing was written");
+    assert!(matches!(close(0, 73).await, Err(StoreError::Conflict)));
+    close(1, 74).await.unwrap();
+    assert_eq!(store.next_due().await.unwrap(), Some(at(900)), "it wakes nobody");
+    assert_eq!(store.verify(&stream("a")).await.unwrap(), Ok(()));
+}
+
 pub(crate) async fn a_thousand_facts_at_once_are_recorded_and_no_more(home: &Home) {
     let store = home.open().await;
     let facts: Vec<_> = (0..FACTS_MAX)

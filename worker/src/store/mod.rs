@@ -152,6 +152,13 @@ pub enum StoreError {
     /// Somebody else appended to the stream first, or the claim is no longer ours: start over.
     #[error("somebody else was first")]
     Conflict,
+    /// A worker holds the stream, or died while it did: what it did in Odoo may not be in the
+    /// log yet.
+    #[error("a worker holds the stream until {until}")]
+    Claimed {
+        /// When its lease ends; past: nobody took the stream over yet.
+        until: Timestamp,
+    },
     /// The database is unavailable: try again.
     #[error("the event store is unavailable: {0}")]
     Unavailable(String),
@@ -242,6 +249,17 @@ pub trait EventStore: Views + RawLog + Send + Sync {
     /// As [`Self::record`] for one stream, but only if its last sequence is still
     /// `after_sequence`: [`StoreError::Conflict`] if somebody appended meanwhile.
     async fn record_after(
+        &self,
+        stream: &StreamId,
+        after_sequence: i64,
+        events: &[Event],
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// As [`Self::record_after`], but only while no worker holds the stream:
+    /// [`StoreError::Claimed`] from a claim to its release, an expired one included. For facts
+    /// that end the stream's work: nobody looks again for what such a worker has done.
+    async fn record_unclaimed(
         &self,
         stream: &StreamId,
         after_sequence: i64,

@@ -62,6 +62,22 @@ pub(super) async fn lock(
     Ok(())
 }
 
+/// When the lease of whoever holds the stream ends, or ended; `None`: nobody does. The caller
+/// keeps it from being claimed meanwhile.
+pub(super) async fn claimed_until(
+    connection: &mut PgConnection,
+    stream: &str,
+) -> Result<Option<Timestamp>, StoreError> {
+    let until: Option<Moment> = sqlx::query_scalar(
+        "select lease_until from work
+         where stream = $1 and holder is not null and lease_until is not null",
+    )
+    .bind(stream)
+    .fetch_optional(connection)
+    .await?;
+    until.map(|moment| moment.timestamp("work.lease_until")).transpose()
+}
+
 pub(super) async fn claim(
     pool: &PgPool,
     lease: &Lease<'_>,

@@ -54,6 +54,22 @@ pub(super) async fn keep_stream(
     Ok(())
 }
 
+/// When the lease of whoever holds the stream ends, or ended; `None`: nobody does. The caller
+/// keeps it from being claimed meanwhile.
+pub(super) async fn claimed_until(
+    connection: &mut SqliteConnection,
+    stream: &str,
+) -> Result<Option<Timestamp>, StoreError> {
+    let until: Option<Moment> = sqlx::query_scalar(
+        "select lease_until from work
+         where stream = $1 and holder is not null and lease_until is not null",
+    )
+    .bind(stream)
+    .fetch_optional(connection)
+    .await?;
+    until.map(|moment| moment.timestamp("work.lease_until")).transpose()
+}
+
 pub(super) async fn claim(
     writer: &SqlitePool,
     lease: &Lease<'_>,
