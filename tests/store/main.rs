@@ -109,6 +109,8 @@ hold! {
     replay::an_import_goes_on_after_what_is_there_and_refuses_another_history,
     replay::a_file_that_was_cut_or_changed_is_refused_before_anything_is_written,
     replay::a_file_whose_chain_was_forged_is_refused,
+    replay::an_older_log_can_be_held_until_people_saw_what_is_open,
+    replay::nothing_is_imported_while_a_worker_is_at_work,
     replay::views_are_rebuilt_on_demand,
     gaps::what_was_never_seen_is_missing,
     gaps::a_database_set_back_in_time_shows_what_it_lost,

@@ -66,7 +66,7 @@ pub(crate) fn booked(id: &str, order: &str, minor: i64) -> Event {
     }
 }
 
-fn parked(id: &str) -> Event {
+pub(crate) fn parked(id: &str) -> Event {
     Event::Parked { about: event_id(id), reason: ParkReason::Disputed }
 }
 
