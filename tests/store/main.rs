@@ -91,6 +91,7 @@ hold! {
     views::a_list_is_filtered_by_every_word,
     views::pages_follow_each_other_without_a_gap_in_both_directions,
     views::sums_and_counts_agree_with_what_was_told,
+    views::the_oldest_of_a_hundred_thousand_that_wait_is_found_at_once,
     views::what_waits_is_found_by_what_it_waits_for,
     views::a_projector_that_was_overtaken_writes_nothing,
     views::views_of_another_shape_are_made_again_and_newer_ones_refused,
