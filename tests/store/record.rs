@@ -39,16 +39,25 @@ pub(crate) async fn facts_of_people_stand_in_order_and_wake_their_streams(home: 
     assert_eq!(store.claim("w", at(5), at(60), 9).await.unwrap().len(), 2);
 }
 
-pub(crate) async fn what_a_person_decides_goes_before_what_waits(home: &Home) {
+pub(crate) async fn a_new_webhook_goes_before_all_that_people_woke(home: &Home) {
     let store = home.open().await;
-    let batch = [arrival("evt_1", "waits", 1), arrival("evt_2", "decided", 2)];
+    let names: Vec<String> = (0..300).map(|n| format!("old-{n}")).collect();
+    let batch: Vec<_> = (1..).zip(&names).map(|(place, name)| arrival(name, name, place)).collect();
     store.admit(&batch, at(0)).await.unwrap();
-    for claim in store.claim("w", at(0), at(60), 9).await.unwrap() {
-        store.advance(&claim, &step(vec![], 1, Then::DueAt(at(10))), at(0)).await.unwrap();
+    for claim in store.claim("w", at(0), at(60), 300).await.unwrap() {
+        store.advance(&claim, &step(vec![], 1, Then::Rest), at(0)).await.unwrap();
     }
-    store.record(&[(stream("decided"), retry("evt_2"))], true, at(20)).await.unwrap();
-    let first = store.claim("w", at(30), at(90), 1).await.unwrap();
-    assert_eq!(first[0].stream, stream("decided"));
+    let mut facts: Vec<_> = names.iter().map(|name| (stream(name), retry(name))).collect();
+    facts.push((stream("never-admitted"), retry("evt_none")));
+    store.record(&facts, true, at(20)).await.unwrap();
+    store.admit(&[arrival("evt_new", "new", 301)], at(30)).await.unwrap();
+    // One that is woken keeps being new as long as nobody looked at it.
+    store.admit(&[arrival("evt_newer", "newer", 302)], at(31)).await.unwrap();
+    store.record(&[(stream("newer"), retry("evt_newer"))], true, at(32)).await.unwrap();
+    let first = store.claim("w", at(40), at(100), 2).await.unwrap();
+    let first: Vec<_> = first.iter().map(|claim| claim.stream.object()).collect();
+    assert_eq!(first, ["new", "newer"]);
+    assert_eq!(store.claim("w", at(40), at(100), 999).await.unwrap().len(), 301, "then the rest");
 }
 
 pub(crate) async fn a_fact_that_wakes_nobody_makes_nothing_due(home: &Home) {
@@ -95,6 +104,33 @@ pub(crate) async fn a_fact_on_a_condition_is_refused_once_the_stream_has_grown(h
     assert_eq!(store.stream(&of_account).await.unwrap().len(), 3);
     assert_eq!(store.verify(&of_account).await.unwrap(), Ok(()));
     assert_eq!(store.next_due().await.unwrap(), None);
+}
+
+pub(crate) async fn a_closing_fact_is_refused_from_a_claim_to_its_release(home: &Home) {
+    let store = home.open().await;
+    store.admit(&[arrival("evt_1", "a", 1)], at(0)).await.unwrap();
+    let close = async |after, now| {
+        store.record_unclaimed(&stream("a"), after, &[settled("evt_1")], at(now)).await
+    };
+    let old = store.claim("dies", at(0), at(60), 1).await.unwrap().remove(0);
+    // Also when nobody has taken over yet from the one that died.
+    for now in [1, 59, 60, 9_000] {
+        let refused = close(1, now).await;
+        let expected = at(60);
+        assert!(
+            matches!(refused, Err(StoreError::Claimed { until }) if until == expected),
+            "{refused:?}"
+        );
+    }
+    let new = store.claim("w", at(70), at(130), 1).await.unwrap().remove(0);
+    assert!(matches!(close(1, 71).await, Err(StoreError::Claimed { .. })));
+    store.advance(&old, &step(vec![], 1, Then::Rest), at(72)).await.unwrap_err();
+    store.advance(&new, &step(vec![], 1, Then::DueAt(at(900))), at(72)).await.unwrap();
+    assert_eq!(store.stream(&stream("a")).await.unwrap().len(), 1, "nothing was written");
+    assert!(matches!(close(0, 73).await, Err(StoreError::Conflict)));
+    close(1, 74).await.unwrap();
+    assert_eq!(store.next_due().await.unwrap(), Some(at(900)), "it wakes nobody");
+    assert_eq!(store.verify(&stream("a")).await.unwrap(), Ok(()));
 }
 
 pub(crate) async fn a_thousand_facts_at_once_are_recorded_and_no_more(home: &Home) {

@@ -3,8 +3,9 @@
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use concilia_worker::domain::event::Event;
 use concilia_worker::replay::file::Line;
-use concilia_worker::replay::{export, import, views};
+use concilia_worker::replay::{export, held, import, views};
 use concilia_worker::store::raw::Imported;
 use concilia_worker::store::{EventStore, Then};
 use flate2::Compression;
@@ -12,10 +13,10 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;
 
-use crate::given::{arrival, at, settled, step, stream};
+use crate::given::{arrival, at, event_id, settled, step, stream};
 use crate::home::Home;
 use crate::verify::fill;
-use crate::views::{paid, project_all};
+use crate::views::{booked, paid, parked, project_all};
 
 async fn exported(home: &Home, store: &dyn EventStore, folder: &TempDir, name: &str) -> PathBuf {
     // The log is certain once the views have passed all of it.
@@ -37,7 +38,81 @@ fn events(path: &Path) -> Vec<Line> {
 
 async fn imported(store: &dyn EventStore, path: &Path) -> anyhow::Result<Imported> {
     import::check(path)?;
-    import::from_file(store, path, at(100), |_| ()).await
+    Ok(import::from_file(store, path, false, at(100), |_| ()).await?.events)
+}
+
+async fn held_streams(store: &dyn EventStore) -> Vec<String> {
+    held::held(store).await.unwrap().iter().map(ToString::to_string).collect()
+}
+
+pub(crate) async fn an_older_log_can_be_held_until_people_saw_what_is_open(home: &Home) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = home.open().await;
+    fill(&*store).await;
+    // Also open: a credit that was found; at rest: what is parked.
+    store
+        .admit(&[paid("main", "evt_5", 5, 20, 50), paid("main", "evt_6", 6, 20, 51)], at(0))
+        .await
+        .unwrap();
+    let facts = [
+        (stream("checkout-chk_5"), parked("evt_5")),
+        (stream("checkout-chk_6"), booked("evt_6", "S00006", 20)),
+        (stream("checkout-chk_6"), Event::CreditFound { about: event_id("evt_6") }),
+    ];
+    store.record(&facts, false, at(3)).await.unwrap();
+    let file = exported(home, &*store, &folder, "log.gz").await;
+    let other = home.another().await;
+    let copy = other.open().await;
+    let open = ["main/checkout-chk_2", "main/checkout-chk_6", "other/checkout-chk_1"];
+
+    let went_on = import::from_file(&*copy, &file, false, at(90), |_| ()).await.unwrap();
+    assert_eq!((went_on.events.new, went_on.open, went_on.held), (12, 3, 0));
+    let count = other.number("select count(*) from events").await;
+    for again in 0..2 {
+        let done = import::from_file(&*copy, &file, true, at(100), |_| ()).await.unwrap();
+        assert_eq!((done.events.new, done.open, done.held), (0, 0, 3), "{again}");
+    }
+    assert_eq!(held_streams(&*copy).await, open);
+    assert_eq!(other.number("select count(*) from events").await, count + 3, "held once");
+    assert!(copy.claim("w", at(9_000), at(9_060), 9).await.unwrap().is_empty());
+    assert_eq!(copy.wake(None, at(9_000)).await.unwrap(), 0);
+    let secrets = concilia_worker::verify::Secrets::new();
+    let report = concilia_worker::verify::verify(&*copy, &secrets, false, |_| ()).await.unwrap();
+    assert_eq!(report.problem, None);
+
+    let names: Vec<_> = held::held(&*copy).await.unwrap().into_iter().collect();
+    let clock = concilia_worker::clock::SystemClock;
+    let released = held::release(&*copy, &clock, &names, "ana", |_| ()).await.unwrap();
+    assert_eq!(released.released, 3);
+    let later = at(0) + jiff::SignedDuration::from_hours(24 * 36_500);
+    let claims = copy.claim("w", later, later, 9).await.unwrap();
+    let mut due: Vec<&str> = claims.iter().map(|claim| claim.stream.as_str()).collect();
+    due.sort_unstable();
+    assert_eq!(due, open);
+}
+
+pub(crate) async fn nothing_is_imported_while_a_worker_is_at_work(home: &Home) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = home.open().await;
+    fill(&*store).await;
+    let file = exported(home, &*store, &folder, "log.gz").await;
+    let other = home.another().await;
+    let copy = other.open().await;
+    let import = async |seconds| import::from_file(&*copy, &file, false, at(seconds), |_| ()).await;
+    assert!(copy.lead("views", "worker", at(0), at(15)).await.unwrap());
+    let refused = import(14).await.unwrap_err().to_string();
+    assert!(refused.starts_with("A worker is at work in this database"), "{refused}");
+    assert_eq!(other.number("select count(*) from events").await, 0);
+    import(15).await.unwrap();
+    let claims = copy.claim("worker", at(200), at(260), 9).await.unwrap();
+    assert_eq!(copy.worked_until(at(259)).await.unwrap(), Some(at(260)));
+    import(259).await.unwrap_err();
+    import(260).await.unwrap();
+    for claim in claims {
+        let after = copy.stream(&claim.stream).await.unwrap().last().unwrap().sequence;
+        copy.advance(&claim, &step(vec![], after, Then::Rest), at(201)).await.unwrap();
+    }
+    assert_eq!(copy.worked_until(at(202)).await.unwrap(), None, "released before its end");
 }
 
 pub(crate) async fn an_imported_log_is_the_log_that_was(home: &Home) {
@@ -167,13 +242,15 @@ pub(crate) async fn a_file_whose_chain_was_forged_is_refused(home: &Home) {
     // The trailer is not looked at here: whoever forges a line can forge it too.
     let forged = folder.path().join("forged.gz");
     changed(&file, &forged, |lines| lines[1] = lines[1].replace("checkout.paid", "checkout.pait"));
-    let refused = import::from_file(&*copy, &forged, at(0), |_| ()).await.unwrap_err().to_string();
+    let refused =
+        import::from_file(&*copy, &forged, false, at(0), |_| ()).await.unwrap_err().to_string();
     assert!(refused.contains("not what was hashed"), "{refused}");
     let hidden = folder.path().join("hidden.gz");
     changed(&file, &hidden, |lines| {
         lines[1] = lines[1].replace(r#""body":""#, r#""body":"AAAA"#);
     });
-    let refused = import::from_file(&*copy, &hidden, at(0), |_| ()).await.unwrap_err().to_string();
+    let refused =
+        import::from_file(&*copy, &hidden, false, at(0), |_| ()).await.unwrap_err().to_string();
     assert!(refused.contains("the body beside it"), "{refused}");
 }
 

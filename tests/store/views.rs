@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use concilia_shared::id::CheckoutId;
 use concilia_shared::money::{Currency, Money};
@@ -66,7 +66,7 @@ pub(crate) fn booked(id: &str, order: &str, minor: i64) -> Event {
     }
 }
 
-fn parked(id: &str) -> Event {
+pub(crate) fn parked(id: &str) -> Event {
     Event::Parked { about: event_id(id), reason: ParkReason::Disputed }
 }
 
@@ -225,6 +225,39 @@ pub(crate) async fn sums_and_counts_agree_with_what_was_told(home: &Home) {
     assert_eq!(all, 5);
     assert_eq!(store.oldest_pending(&account("main")).await.unwrap(), Some(at(5)));
     assert_eq!(store.oldest_pending(&account("nobody")).await.unwrap(), None);
+}
+
+pub(crate) async fn the_oldest_of_a_hundred_thousand_that_wait_is_found_at_once(home: &Home) {
+    let store = given(home).await;
+    let main = account("main");
+    let best = async || {
+        let mut best = Duration::MAX;
+        for _ in 0..15 {
+            let start = Instant::now();
+            assert_eq!(store.oldest_pending(&main).await.unwrap(), Some(at(5)));
+            best = best.min(start.elapsed());
+        }
+        best
+    };
+    let few = best().await;
+    let (since, held) = if home.is_sqlite() {
+        (at(9_000).as_microsecond().to_string(), "0")
+    } else {
+        (format!("timestamptz '{}'", at(9_000)), "false")
+    };
+    home.sql(&format!(
+        "with recursive n (n) as (select 1 union all select n + 1 from n where n < 100000)
+         insert into view_events (stream, event_id, account, status, received_at, day, since, held,
+                                  looked_for, search, row)
+         select 'main/waits-' || n, 'evt_' || n, 'main', 'pending', {since}, '2026-01-05', {since},
+                {held}, '[]', '', '{{}}' from n"
+    ))
+    .await
+    .unwrap();
+    let many = best().await;
+    // A walk over them takes some hundred times as long; the floor keeps noise out.
+    let bound = (few * 5).max(Duration::from_millis(5));
+    assert!(many < bound, "{many:?} with 100,000 waiting, {few:?} without");
 }
 
 pub(crate) async fn what_waits_is_found_by_what_it_waits_for(home: &Home) {

@@ -29,9 +29,13 @@ pub enum Command {
     Export(export::Options),
     /// Reads such a file into an empty database, or one that holds the beginning of it.
     ///
-    /// Stop the workers first. Equal events are skipped, so an import that was cut off goes on
-    /// when it is run again. Nothing is booked by it: outcomes are part of the log.
-    #[command(after_help = "Example:\n  concilia-worker replay import concilia-2026-11.gz")]
+    /// Stop the workers first; it is refused while one is at work. Equal events are skipped, so
+    /// an import that was cut off goes on when it is run again. Nothing is booked by it: outcomes
+    /// are part of the log. What was open when the file was written goes on as soon as a worker
+    /// runs; what people decided since is lost, so hold an older file and look at `replay plan`.
+    #[command(
+        after_help = "Examples:\n  concilia-worker replay import concilia-2026-11.gz\n  concilia-worker replay import concilia-2026-11.gz --hold"
+    )]
     Import(import::Options),
     /// Drops every view and makes it again from the log, while traffic goes on.
     #[command(after_help = "Example:\n  concilia-worker replay views")]

@@ -2,8 +2,9 @@
 //!
 //! The file is read twice: once to see that it is whole, once to append. Every chain is checked
 //! on its way in; equal events are skipped, so that an import that was cut off goes on where it
-//! was. Where file and log part, nothing of that batch is written. Run it with the workers
-//! stopped. Not here: the format ([`super::file`]), what a batch must fulfil
+//! was. Where file and log part, nothing of that batch is written. It is refused while a worker
+//! is at work. What is open in the file goes on as soon as a worker runs, unless it is held:
+//! what people decided after the export is not in it. Not here: the format ([`super::file`]), what a batch must fulfil
 //! ([`crate::store::raw`]).
 
 use std::fs::File;
@@ -14,16 +15,20 @@ use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use concilia_shared::config::Config;
+use concilia_shared::id::StreamId;
 use concilia_shared::signature::encode_hex;
 use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::file::{EventLine, FORMAT, LINE_BYTES_MAX, Line, PAGE, Trailer};
+use super::words;
 use crate::clock::{Clock as _, SystemClock};
-use crate::commands::print;
+use crate::commands::screen::Output;
+use crate::commands::{print, print_json};
 use crate::domain::event::Event;
-use crate::domain::state::State;
+use crate::domain::state::{State, Status, Told};
 use crate::progress;
 use crate::store::chain::Link;
 use crate::store::raw::{Due, Imported, Payload, Record};
@@ -42,6 +47,23 @@ const STREAMS: usize = 100;
 pub struct Options {
     /// A file `replay export` wrote.
     file: PathBuf,
+    /// Holds what is open: nothing is done about it until `replay release`.
+    #[arg(long)]
+    hold: bool,
+    /// How it is printed.
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What an import came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// Its events.
+    pub events: Imported,
+    /// Streams with something open: they go on as soon as a worker runs.
+    pub open: u64,
+    /// Streams with something open that are held, by this import or an earlier one.
+    pub held: u64,
 }
 
 /// Reads the file into the database, and prints what became of it.
@@ -50,19 +72,32 @@ pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
     let trailer = check(&options.file)?;
     let bar = progress::bar(trailer.events, "importing");
     let seen = |events| progress::at(&bar, events);
-    let imported = from_file(store.as_ref(), &options.file, SystemClock.now(), seen).await?;
+    let (now, hold) = (SystemClock.now(), options.hold);
+    let outcome = from_file(store.as_ref(), &options.file, hold, now, seen).await?;
     bar.finish_and_clear();
-    let Imported { new, known } = imported;
-    print(&format!("{new} events are new; {known} were there already, alike."))
+    let Outcome { events: Imported { new, known }, open, held } = outcome;
+    if options.output.json {
+        let value = json!({ "new": new, "known": known, "open": open, "held": held });
+        return print_json(&value);
+    }
+    print(&words::imported(&outcome, options.output.lang))
 }
 
 /// Reads a file that [`check`] found whole into a database; then makes work and views anew.
+/// `hold`: what is open is held.
 pub async fn from_file(
     store: &dyn EventStore,
     path: &Path,
+    hold: bool,
     now: Timestamp,
     mut seen: impl FnMut(u64),
-) -> anyhow::Result<Imported> {
+) -> anyhow::Result<Outcome> {
+    if let Some(until) = store.worked_until(now).await? {
+        bail!(
+            "A worker is at work in this database, or was until a moment ago: stop it, and try \
+             again after {until:.0}."
+        );
+    }
     let mut all = Imported::default();
     let mut batch = Batch::default();
     let mut lines = Lines::open(path)?;
@@ -76,10 +111,13 @@ pub async fn from_file(
         }
     }
     batch.append(store, &mut all).await?;
-    make_work(store, now).await?;
+    if hold {
+        hold_open(store, now).await?;
+    }
+    let (open, held) = make_work(store, now).await?;
     store.drop_views(VERSION).await?;
     project::catch_up(store, project::PAGES_MAX).await?;
-    Ok(all)
+    Ok(Outcome { events: all, open, held })
 }
 
 /// Reads a whole file, and answers its trailer if nothing is missing and nothing was changed.
@@ -228,24 +266,68 @@ fn decode_hex(text: &str) -> Option<Vec<u8>> {
     Some(digits.chunks(2).map(|pair| pair[0] * 16 + pair[1]).collect())
 }
 
-/// Every stream becomes due when its state says so.
-async fn make_work(store: &dyn EventStore, now: Timestamp) -> anyhow::Result<()> {
-    let mut after = String::new();
-    loop {
-        let names = store.stream_names(&after, STREAMS).await?;
-        let Some(last) = names.last() else { return Ok(()) };
-        after.clone_from(last);
-        let mut due = Vec::with_capacity(names.len());
+/// Holds every stream with something open; nothing is due yet.
+async fn hold_open(store: &dyn EventStore, now: Timestamp) -> anyhow::Result<()> {
+    let mut streams = States::default();
+    while let Some(page) = streams.next(store).await? {
+        let fact = |(stream, state): (StreamId, State)| {
+            let about = state.told.first()?.webhook.event_id.clone();
+            (is_open(&state) && !state.held).then_some((stream, Event::Held { about }))
+        };
+        let facts: Vec<(StreamId, Event)> = page.into_iter().filter_map(fact).collect();
+        store.record(&facts, false, now).await?;
+    }
+    Ok(())
+}
+
+/// Every stream becomes due when its state says so; answers how many are open, and how many
+/// would be if they were not held.
+async fn make_work(store: &dyn EventStore, now: Timestamp) -> anyhow::Result<(u64, u64)> {
+    let (mut open, mut held) = (0, 0);
+    let mut streams = States::default();
+    while let Some(page) = streams.next(store).await? {
+        let mut due = Vec::with_capacity(page.len());
+        for (stream, state) in page {
+            if is_open(&state) {
+                *if state.held { &mut held } else { &mut open } += 1;
+            }
+            let fresh = state.work(now).is_some();
+            let at = if fresh { Some(now) } else { state.next_due() };
+            due.push(Due { stream, at, fresh });
+        }
+        store.schedule(&due).await?;
+    }
+    Ok((open, held))
+}
+
+/// Whether a worker would ever do something about it by itself, were it not held.
+fn is_open(state: &State) -> bool {
+    let waits = |told: &Told| matches!(told.status, Status::Received | Status::Pending { .. });
+    state.credit_of.is_some() || state.told.iter().any(waits)
+}
+
+/// Every stream, folded, a page at a time.
+#[derive(Default)]
+struct States {
+    after: String,
+}
+
+impl States {
+    async fn next(
+        &mut self,
+        store: &dyn EventStore,
+    ) -> anyhow::Result<Option<Vec<(StreamId, State)>>> {
+        let names = store.stream_names(&self.after, STREAMS).await?;
+        let Some(last) = names.last() else { return Ok(None) };
+        self.after.clone_from(last);
+        let mut states = Vec::with_capacity(names.len());
         for stream in store.links_of(&names).await?.chunk_by(|a, b| a.stream == b.stream) {
             let facts: Result<Vec<_>, _> = stream.iter().map(Link::read).collect();
             let facts = facts?;
-            let events: Vec<&Event> = facts.iter().map(|recorded| &recorded.event).collect();
-            let state = State::replay(events);
-            let fresh = state.work(now).is_some();
-            let at = if fresh { Some(now) } else { state.next_due() };
-            due.push(Due { stream: facts[0].stream.clone(), at, fresh });
+            let state = State::replay(facts.iter().map(|recorded| &recorded.event));
+            states.push((facts[0].stream.clone(), state));
         }
-        store.schedule(&due).await?;
+        Ok(Some(states))
     }
 }
 

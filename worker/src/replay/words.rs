@@ -1,11 +1,13 @@
-//! What a plan says, in English and Spanish of Chile.
+//! What a plan and an import say, in English and Spanish of Chile.
 //!
 //! Not here: why an event waits or is parked ([`crate::say`]).
 
+use super::import::Outcome;
 use super::plan::Would;
 use crate::domain::event::Booking;
 use crate::domain::observe::Command;
 use crate::say::Lang;
+use crate::store::raw::Imported;
 
 impl Would {
     /// The word for it.
@@ -76,4 +78,34 @@ pub(super) fn in_odoo(booking: &Booking, lang: Lang) -> String {
         Lang::En => format!("Booked already as {} ({payment}).", booking.transaction),
         Lang::Es => format!("Ya contabilizado como {} ({payment}).", booking.transaction),
     }
+}
+
+/// What came in, and what follows from it.
+pub(super) fn imported(outcome: &Outcome, lang: Lang) -> String {
+    let Outcome { events: Imported { new, known }, open, held } = outcome;
+    let mut said = match lang {
+        Lang::En => format!("{new} events are new; {known} were there already, alike."),
+        Lang::Es => format!("{new} eventos son nuevos; {known} ya estaban, iguales."),
+    };
+    if *held > 0 {
+        said += &match lang {
+            Lang::En => format!(
+                "\n{held} open streams are held. Next: `concilia-worker replay stream` for what came after the export, then `concilia-worker replay plan` and `concilia-worker replay release`."
+            ),
+            Lang::Es => format!(
+                "\n{held} flujos abiertos quedan retenidos. Siga con `concilia-worker replay stream` para lo que llegó después de la exportación, y luego `concilia-worker replay plan` y `concilia-worker replay release`."
+            ),
+        };
+    }
+    if *open > 0 {
+        said += &match lang {
+            Lang::En => format!(
+                "\n{open} streams are open and go on as soon as a worker runs, without what people decided after the export. To look at them first, run this again with --hold before a worker runs."
+            ),
+            Lang::Es => format!(
+                "\n{open} flujos están abiertos y siguen apenas corra un worker, sin lo que se decidió después de la exportación. Para revisarlos antes, repita esto con --hold antes de que corra un worker."
+            ),
+        };
+    }
+    said
 }

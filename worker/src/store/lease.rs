@@ -33,6 +33,15 @@ impl<'a> Lease<'a> {
     }
 }
 
+/// Whether a fact that no claim made goes into a stream that is claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claimed {
+    /// Whoever claimed it sees the fact when it appends, and decides anew.
+    Too,
+    /// The fact would keep that from being seen.
+    Never,
+}
+
 /// What a released row of `work` says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Release {

@@ -152,6 +152,13 @@ pub enum StoreError {
     /// Somebody else appended to the stream first, or the claim is no longer ours: start over.
     #[error("somebody else was first")]
     Conflict,
+    /// A worker holds the stream, or died while it did: what it did in Odoo may not be in the
+    /// log yet.
+    #[error("a worker holds the stream until {until}")]
+    Claimed {
+        /// When its lease ends; past: nobody took the stream over yet.
+        until: Timestamp,
+    },
     /// The database is unavailable: try again.
     #[error("the event store is unavailable: {0}")]
     Unavailable(String),
@@ -230,7 +237,8 @@ pub trait EventStore: Views + RawLog + Send + Sync {
     /// Appends facts that no claim made (a person's decision, a fact of an account), in one
     /// transaction; with `wake`, makes their streams due `now`, else creates no work. Facts of
     /// one stream stay in order. With `wake`, a stream that is claimed at this moment becomes
-    /// due once released. At most [`FACTS_MAX`] facts.
+    /// due once released. Woken streams wait their turn: new webhooks go first, however many
+    /// are woken. At most [`FACTS_MAX`] facts.
     async fn record(
         &self,
         facts: &[(StreamId, Event)],
@@ -241,6 +249,17 @@ pub trait EventStore: Views + RawLog + Send + Sync {
     /// As [`Self::record`] for one stream, but only if its last sequence is still
     /// `after_sequence`: [`StoreError::Conflict`] if somebody appended meanwhile.
     async fn record_after(
+        &self,
+        stream: &StreamId,
+        after_sequence: i64,
+        events: &[Event],
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// As [`Self::record_after`], but only while no worker holds the stream:
+    /// [`StoreError::Claimed`] from a claim to its release, an expired one included. For facts
+    /// that end the stream's work: nobody looks again for what such a worker has done.
+    async fn record_unclaimed(
         &self,
         stream: &StreamId,
         after_sequence: i64,

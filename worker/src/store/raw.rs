@@ -125,6 +125,10 @@ pub trait RawLog: Send + Sync {
     /// names the first place that is not so; then nothing was written. Makes no work.
     async fn import(&self, records: &[Record]) -> Result<Imported, StoreError>;
 
+    /// Until when a worker may be at work here: the end of the last lease that has not ended
+    /// `now`, of a role or of a stream. `None`: nobody is.
+    async fn worked_until(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
+
     /// Sets when streams at rest are due, after an import; claimed ones are left alone.
     async fn schedule(&self, due: &[Due]) -> Result<(), StoreError>;
 }
@@ -214,6 +218,13 @@ pub fn hash_told(event: &Event) -> Option<&str> {
         _ => None,
     }
 }
+
+/// A question for the end of the last lease that has not ended at $1. The same text on both
+/// databases.
+pub(super) const WORKED_UNTIL: &str = "select max(until) from (
+     select until from leases where until > $1
+     union all
+     select lease_until from work where holder is not null and lease_until > $1) as held";
 
 /// A row of `webhooks` as columns: account, event id, body hash, stream, broker stream and
 /// sequence.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use concilia_shared::id::AccountName;
 use concilia_shared::money::Money;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use rand::RngExt;
 use tokio_util::sync::CancellationToken;
 
@@ -31,20 +31,22 @@ const PAGES: usize = 20;
 /// How long the lead holds without being renewed.
 const LEAD: SignedDuration = SignedDuration::from_secs(15);
 
-/// Looks between two readings of the gauges.
-const GAUGES_EVERY: u32 = 10;
+/// Between two readings of the gauges: they count all that waits and sum every payment.
+const GAUGES_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// Follows until told to stop.
 pub async fn run(shell: &Shell, stop: &CancellationToken) {
     let holder = format!("{:032x}", rand::rng().random::<u128>());
     let mut gauges = Gauges { pending: ByReason::pending(), parked: ByReason::parked() };
-    for look in (0..GAUGES_EVERY).cycle() {
+    let mut shown = None;
+    loop {
         let now = shell.clock.now();
         let done = async {
             if shell.store.lead(ROLE, &holder, now, now + LEAD).await? {
                 project::catch_up(shell.store.as_ref(), PAGES).await?;
-                if look == 0 {
+                if is_time(shown, now) {
                     gauges.show(shell).await?;
+                    shown = Some(now);
                 }
             }
             Ok::<_, StoreError>(())
@@ -57,6 +59,11 @@ pub async fn run(shell: &Shell, stop: &CancellationToken) {
             () = stop.cancelled() => return,
         }
     }
+}
+
+/// Whether the gauges are read again: once when the lead is taken, then now and then.
+fn is_time(shown: Option<Timestamp>, now: Timestamp) -> bool {
+    shown.is_none_or(|shown| now.duration_since(shown).abs() >= GAUGES_EVERY)
 }
 
 struct Gauges {
@@ -104,6 +111,15 @@ mod tests {
     use concilia_shared::money::Currency;
 
     use super::*;
+
+    #[test]
+    fn gauges_are_read_at_once_and_then_every_minute() {
+        let now = Timestamp::UNIX_EPOCH;
+        assert!(is_time(None, now));
+        assert!(!is_time(Some(now), now + SignedDuration::from_secs(59)));
+        assert!(is_time(Some(now), now + SignedDuration::from_secs(60)));
+        assert!(is_time(Some(now), now - SignedDuration::from_hours(1)), "the clock was set back");
+    }
 
     #[test]
     fn events_of_one_reason_are_counted_together_whatever_their_currency() {

@@ -174,3 +174,45 @@ async fn what_a_person_closes_is_closed_once() {
     assert_eq!(said.end, "4: evt_1: In Odoo. Nothing to do.");
     assert_eq!(home.status("main/checkout-chk_1", "evt_1").await, Status::Reconciled);
 }
+
+#[tokio::test]
+async fn what_a_worker_holds_is_closed_once_it_is_released_and_not_before() {
+    let home = Home::full().await;
+    settle(&home).await;
+    home.store.wake_streams(&[stream("main/checkout-chk_8")], now()).await.unwrap();
+    let until = now() + SignedDuration::from_mins(2);
+    let claim = home.store.claim("worker", now(), until, 1).await.unwrap().remove(0);
+    let close = "ignore evt_8 evt_2 --why 'paid twice' --by ana --lang en";
+    let said = home.ask(&format!("{close} --wait 0")).await;
+    assert_eq!(said.out, "Closed: 1 · 44.000 CLP\n", "the other one is closed all the same");
+    assert_eq!(said.end, "4: evt_8: A worker is at it; try again in a moment.");
+    assert!(matches!(home.status("main/checkout-chk_8", "evt_8").await, Status::Parked(_)));
+
+    let after_sequence = home.store.stream(&claim.stream).await.unwrap().last().unwrap().sequence;
+    let then = concilia_worker::store::Then::Rest;
+    let step = concilia_worker::store::Step { events: Vec::new(), after_sequence, then };
+    let (said, released) = tokio::join!(
+        home.ask("ignore evt_8 --why 'paid twice' --by ana --lang en --wait 60"),
+        async {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            home.store.advance(&claim, &step, now()).await
+        }
+    );
+    released.unwrap();
+    assert_eq!((said.out.as_str(), said.end.as_str()), ("Closed: 1 · 700 CLP\n", "done"));
+}
+
+#[tokio::test]
+async fn what_a_worker_held_when_it_died_is_not_closed_before_another_finished_it() {
+    let home = Home::full().await;
+    settle(&home).await;
+    let claimed = now() - SignedDuration::from_hours(1);
+    home.store.wake_streams(&[stream("main/checkout-chk_8")], claimed).await.unwrap();
+    home.store.claim("dies", claimed, claimed + SignedDuration::from_mins(2), 1).await.unwrap();
+    let said = home.ask("ignore evt_8 --why 'paid twice' --by ana --lang en --wait 0").await;
+    assert_eq!(said.out, "");
+    assert!(said.end.starts_with("4: evt_8: A worker died in the middle of it"), "{said:?}");
+    let said = home.ask("ignore evt_8 --why 'paid twice' --by ana --lang es --wait 0").await;
+    assert!(said.end.starts_with("4: evt_8: Un worker se detuvo a la mitad"), "{said:?}");
+    assert!(matches!(home.status("main/checkout-chk_8", "evt_8").await, Status::Parked(_)));
+}

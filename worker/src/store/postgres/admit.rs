@@ -29,7 +29,7 @@ pub(super) async fn admit(
     if !facts.is_empty() {
         let streams: Vec<&str> = admission::streams(facts.iter().map(|fact| &fact.stream));
         match how {
-            How::Fresh => work::lock_and_wake(&mut transaction, &streams, now).await?,
+            How::Fresh => work::lock_and_wake(&mut transaction, &streams, true, now).await?,
             How::Held => work::lock(&mut transaction, &streams).await?,
         }
         let heads = heads(&mut transaction, &streams).await?;

@@ -199,10 +199,13 @@ impl Views for PostgresStore {
     async fn oldest_pending(&self, account: &AccountName) -> Result<Option<Timestamp>, StoreError> {
         let oldest: Option<Moment> = bounded(async {
             let oldest = sqlx::query_scalar(
-                "select min(since) from view_events where account = $1 and status = 'pending'",
+                "select since from view_events
+                 where account = $1 and status = 'pending' and since is not null
+                 order by since
+                 limit 1",
             )
             .bind(account.as_str())
-            .fetch_one(&self.pool)
+            .fetch_optional(&self.pool)
             .await?;
             Ok(oldest)
         })

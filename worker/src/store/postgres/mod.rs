@@ -25,7 +25,7 @@ use sqlx::PgPool;
 use super::admission::How;
 use super::chain::{self, Break, Link};
 use super::error::bounded;
-use super::lease::Lease;
+use super::lease::{Claimed, Lease};
 use super::row::{self, EventRow, PayloadRow, Placed};
 use super::{Admission, Arrival, Claim, Cursor, EventStore, Recorded, Step, StoreError, gaps};
 use crate::domain::event::Event;
@@ -181,7 +181,18 @@ impl EventStore for PostgresStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let end = (stream, after_sequence);
-        bounded(record::record_after(&self.pool, end, events, now.into())).await
+        bounded(record::record_after(&self.pool, end, events, Claimed::Too, now.into())).await
+    }
+
+    async fn record_unclaimed(
+        &self,
+        stream: &StreamId,
+        after_sequence: i64,
+        events: &[Event],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let end = (stream, after_sequence);
+        bounded(record::record_after(&self.pool, end, events, Claimed::Never, now.into())).await
     }
 
     async fn stream_after(

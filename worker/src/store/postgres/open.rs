@@ -14,7 +14,7 @@ use crate::store::StoreError;
 use crate::store::error::{ACQUIRE_TIMEOUT, bounded};
 use crate::store::migrate::{self, Migration};
 
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration {
         version: 1,
         name: "postgres/0001_log.sql",
@@ -29,6 +29,11 @@ const MIGRATIONS: [Migration; 3] = [
         version: 3,
         name: "postgres/0003_views.sql",
         sql: include_str!("../../../migrations/postgres/0003_views.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "postgres/0004_oldest.sql",
+        sql: include_str!("../../../migrations/postgres/0004_oldest.sql"),
     },
 ];
 

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use sqlx::postgres::PgConnection;
 
 use super::{PostgresStore, admit, work};
@@ -13,7 +14,7 @@ use crate::store::chain::Link;
 use crate::store::error::bounded;
 use crate::store::raw::{
     self, Beside, BodyKey, Due, EntryColumns, Imported, Payload, PayloadColumns, RawLog, Record,
-    STRANGERS, WebhookEntry,
+    STRANGERS, WORKED_UNTIL, WebhookEntry,
 };
 use crate::store::row::{self, EventRow, Moment, Placed};
 use crate::store::{Cursor, StoreError, admission};
@@ -164,6 +165,15 @@ impl RawLog for PostgresStore {
 
     async fn import(&self, records: &[Record]) -> Result<Imported, StoreError> {
         bounded(import(self, records)).await
+    }
+
+    async fn worked_until(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let until: Option<Moment> = bounded(async {
+            let query = sqlx::query_scalar(WORKED_UNTIL).bind(Moment::from(now));
+            Ok(query.fetch_one(&self.pool).await?)
+        })
+        .await?;
+        until.map(|moment| moment.timestamp("leases.until")).transpose()
     }
 
     async fn schedule(&self, due: &[Due]) -> Result<(), StoreError> {

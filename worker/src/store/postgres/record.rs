@@ -7,7 +7,7 @@ use sqlx::PgPool;
 
 use super::{admit, work};
 use crate::domain::event::Event;
-use crate::store::lease::Lease;
+use crate::store::lease::{Claimed, Lease};
 use crate::store::row::Moment;
 use crate::store::{StoreError, admission};
 
@@ -24,7 +24,7 @@ pub(super) async fn record(
     let streams = admission::streams(facts.iter().map(|(stream, _)| stream));
     let mut transaction = pool.begin().await?;
     if wake {
-        work::lock_and_wake(&mut transaction, &streams, now).await?;
+        work::lock_and_wake(&mut transaction, &streams, false, now).await?;
     } else {
         work::lock(&mut transaction, &streams).await?;
     }
@@ -39,11 +39,17 @@ pub(super) async fn record_after(
     pool: &PgPool,
     (stream, after_sequence): (&StreamId, i64),
     events: &[Event],
+    claimed: Claimed,
     now: Moment,
 ) -> Result<(), StoreError> {
     admission::refuse_too_many(events)?;
     let mut transaction = pool.begin().await?;
     work::lock(&mut transaction, &[stream.as_str()]).await?;
+    if claimed == Claimed::Never
+        && let Some(until) = work::claimed_until(&mut transaction, stream.as_str()).await?
+    {
+        return Err(StoreError::Claimed { until });
+    }
     let head = admit::head(&mut transaction, stream.as_str()).await?;
     if head.sequence != after_sequence {
         return Err(StoreError::Conflict);

@@ -18,24 +18,27 @@ const WAKE_PAGE: i64 = 5_000;
 const STREAMS_PAGE: usize = 1_000;
 
 /// Makes streams due and locks their rows, in the order given (bytes): from here to the end
-/// of the transaction they grow by its hand only.
+/// of the transaction they grow by its hand only. `fresh`: they go before what waits; else
+/// they keep their place.
 pub(super) async fn lock_and_wake(
     connection: &mut PgConnection,
     streams: &[&str],
+    fresh: bool,
     now: Moment,
 ) -> Result<(), StoreError> {
     sqlx::query(
         "insert into work (stream, account, due_at, fresh, generation)
-         select stream, split_part(stream, '/', 1), $2, true, 1
+         select stream, split_part(stream, '/', 1), $2, $3, 1
          from unnest($1::text[]) as new (stream)
          on conflict (stream) do update
          set due_at = least(work.due_at, excluded.due_at),
-             fresh = true,
+             fresh = work.fresh or excluded.fresh,
              -- A claim that is released later sees by it that something came meanwhile.
              generation = work.generation + 1",
     )
     .bind(streams)
     .bind(now)
+    .bind(fresh)
     .execute(connection)
     .await?;
     Ok(())
@@ -57,6 +60,22 @@ pub(super) async fn lock(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// When the lease of whoever holds the stream ends, or ended; `None`: nobody does. The caller
+/// keeps it from being claimed meanwhile.
+pub(super) async fn claimed_until(
+    connection: &mut PgConnection,
+    stream: &str,
+) -> Result<Option<Timestamp>, StoreError> {
+    let until: Option<Moment> = sqlx::query_scalar(
+        "select lease_until from work
+         where stream = $1 and holder is not null and lease_until is not null",
+    )
+    .bind(stream)
+    .fetch_optional(connection)
+    .await?;
+    until.map(|moment| moment.timestamp("work.lease_until")).transpose()
 }
 
 pub(super) async fn claim(

@@ -32,7 +32,7 @@ pub(super) async fn admit(
     let mut heads = HashMap::new();
     for stream in admission::streams(facts.iter().map(|fact| &fact.stream)) {
         match how {
-            How::Fresh => work::wake_stream(&mut transaction, stream, now).await?,
+            How::Fresh => work::wake_stream(&mut transaction, stream, true, now).await?,
             How::Held => work::keep_stream(&mut transaction, stream).await?,
         }
         heads.insert(stream.to_owned(), head(&mut transaction, stream).await?);

@@ -26,7 +26,7 @@ use sqlx::SqlitePool;
 use super::admission::How;
 use super::chain::{self, Break, Link};
 use super::error::bounded;
-use super::lease::Lease;
+use super::lease::{Claimed, Lease};
 use super::row::{self, EventRow, PayloadRow, Placed};
 use super::{Admission, Arrival, Claim, Cursor, EventStore, Recorded, Step, StoreError, gaps};
 use crate::domain::event::Event;
@@ -164,7 +164,18 @@ impl EventStore for SqliteStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let end = (stream, after_sequence);
-        bounded(record::record_after(&self.writer, end, events, now.into())).await
+        bounded(record::record_after(&self.writer, end, events, Claimed::Too, now.into())).await
+    }
+
+    async fn record_unclaimed(
+        &self,
+        stream: &StreamId,
+        after_sequence: i64,
+        events: &[Event],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let end = (stream, after_sequence);
+        bounded(record::record_after(&self.writer, end, events, Claimed::Never, now.into())).await
     }
 
     async fn stream_after(

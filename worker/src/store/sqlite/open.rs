@@ -15,7 +15,7 @@ use crate::store::StoreError;
 use crate::store::error::{ACQUIRE_TIMEOUT, bounded};
 use crate::store::migrate::{self, Migration};
 
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration {
         version: 1,
         name: "sqlite/0001_log.sql",
@@ -30,6 +30,11 @@ const MIGRATIONS: [Migration; 3] = [
         version: 3,
         name: "sqlite/0003_views.sql",
         sql: include_str!("../../../migrations/sqlite/0003_views.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "sqlite/0004_oldest.sql",
+        sql: include_str!("../../../migrations/sqlite/0004_oldest.sql"),
     },
 ];
 

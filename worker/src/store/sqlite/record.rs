@@ -9,7 +9,7 @@ use sqlx::SqlitePool;
 
 use super::{BEGIN, admit, work};
 use crate::domain::event::Event;
-use crate::store::lease::Lease;
+use crate::store::lease::{Claimed, Lease};
 use crate::store::row::Moment;
 use crate::store::{StoreError, admission};
 
@@ -27,7 +27,7 @@ pub(super) async fn record(
     let mut heads = HashMap::new();
     for stream in admission::streams(facts.iter().map(|(stream, _)| stream)) {
         if wake {
-            work::wake_stream(&mut transaction, stream, now).await?;
+            work::wake_stream(&mut transaction, stream, false, now).await?;
         } else {
             work::keep_stream(&mut transaction, stream).await?;
         }
@@ -43,11 +43,17 @@ pub(super) async fn record_after(
     writer: &SqlitePool,
     (stream, after_sequence): (&StreamId, i64),
     events: &[Event],
+    claimed: Claimed,
     now: Moment,
 ) -> Result<(), StoreError> {
     admission::refuse_too_many(events)?;
     let mut transaction = writer.begin_with(BEGIN).await?;
     work::keep_stream(&mut transaction, stream.as_str()).await?;
+    if claimed == Claimed::Never
+        && let Some(until) = work::claimed_until(&mut transaction, stream.as_str()).await?
+    {
+        return Err(StoreError::Claimed { until });
+    }
     let head = admit::head(&mut transaction, stream.as_str()).await?;
     if head.sequence != after_sequence {
         return Err(StoreError::Conflict);

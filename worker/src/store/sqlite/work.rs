@@ -14,23 +14,25 @@ use crate::store::{Claim, Step, StoreError, admission};
 /// Named streams one transaction of a wake changes.
 const STREAMS_PAGE: usize = 1_000;
 
-/// Makes a stream due, because something new is coming.
+/// Makes a stream due. `fresh`: it goes before what waits; else it keeps its place.
 pub(super) async fn wake_stream(
     connection: &mut SqliteConnection,
     stream: &str,
+    fresh: bool,
     now: Moment,
 ) -> Result<(), StoreError> {
     sqlx::query(
         "insert into work (stream, account, due_at, fresh, generation)
-         values ($1, substr($1, 1, instr($1, '/') - 1), $2, 1, 1)
+         values ($1, substr($1, 1, instr($1, '/') - 1), $2, $3, 1)
          on conflict (stream) do update
          set due_at = min(coalesce(due_at, excluded.due_at), excluded.due_at),
-             fresh = 1,
+             fresh = max(fresh, excluded.fresh),
              -- A claim that is released later sees by it that something came meanwhile.
              generation = generation + 1",
     )
     .bind(stream)
     .bind(now)
+    .bind(fresh)
     .execute(connection)
     .await?;
     Ok(())
@@ -50,6 +52,22 @@ pub(super) async fn keep_stream(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// When the lease of whoever holds the stream ends, or ended; `None`: nobody does. The caller
+/// keeps it from being claimed meanwhile.
+pub(super) async fn claimed_until(
+    connection: &mut SqliteConnection,
+    stream: &str,
+) -> Result<Option<Timestamp>, StoreError> {
+    let until: Option<Moment> = sqlx::query_scalar(
+        "select lease_until from work
+         where stream = $1 and holder is not null and lease_until is not null",
+    )
+    .bind(stream)
+    .fetch_optional(connection)
+    .await?;
+    until.map(|moment| moment.timestamp("work.lease_until")).transpose()
 }
 
 pub(super) async fn claim(
