@@ -157,6 +157,21 @@ pub(crate) async fn a_list_is_filtered_by_every_word(home: &Home) {
     for (filter, expected) in cases {
         assert_eq!(listed(&*store, filter.clone()).await, expected, "{filter:?}");
     }
+    // What nobody looked at has no reason of its own; its account's may be asked for.
+    let new = [paid("main", "evt_new", 8, 1, 100_000), paid("other", "evt_new", 8, 1, 100_001)];
+    store.admit(&new, at(100_002)).await.unwrap();
+    project_all(home, &*store).await;
+    let disputed = Filter { reasons: words(&["disputed"]), ..none() };
+    assert_eq!(listed(&*store, disputed.clone()).await, [parked]);
+    let of_main = Filter { received_of: words(&["main"]), ..disputed };
+    assert_eq!(listed(&*store, of_main.clone()).await, [parked, "main/evt_new"]);
+    let page = Page { after: None, newest_first: true, limit: 1 };
+    let newest = store.events(&of_main, &page).await.unwrap();
+    let page = Page { after: Some(newest[0].place()), ..page };
+    let second = store.events(&of_main, &page).await.unwrap();
+    assert_eq!(second[0].told.webhook.event_id.as_str(), "evt_parked");
+    let counts = store.counts(&of_main).await.unwrap();
+    assert_eq!(counts.iter().map(|count| count.events).sum::<i64>(), 2);
 }
 
 pub(crate) async fn pages_follow_each_other_without_a_gap_in_both_directions(home: &Home) {

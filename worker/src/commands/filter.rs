@@ -48,7 +48,7 @@ pub struct Narrow {
     /// Only this account.
     #[arg(long, value_name = "NAME")]
     pub account: Option<String>,
-    /// Only this reason, by its name in `--json`: `no_match`, `amount_mismatch`; several with commas.
+    /// Only this reason, by its name in `--json`: `no_match`, `amount_mismatch`, `account_paused`; several with commas.
     #[arg(long, value_name = "REASON", value_delimiter = ',')]
     pub reason: Vec<String>,
     /// Only this type: `checkout.paid`; several with commas.
@@ -90,6 +90,7 @@ impl Narrow {
             account: desk.account_of(self.account.as_deref()).await?,
             statuses: statuses.iter().map(|word| word.word().to_owned()).collect(),
             reasons: self.reason.clone(),
+            received_of: Vec::new(),
             types: self.types.clone(),
             from: self.from.map(day::start),
             until: self.to.map(day::end),

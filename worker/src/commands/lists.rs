@@ -57,6 +57,19 @@ impl Troubles {
         self.of(account, lang).map(|(_, sentence)| sentence)
     }
 
+    /// The accounts whose trouble has one of these names, with its sentence: what they received
+    /// is shown with that reason.
+    pub fn named<'a>(
+        &'a self,
+        reasons: &'a [String],
+        lang: Lang,
+    ) -> impl Iterator<Item = (&'a str, String)> {
+        self.0.keys().filter_map(move |account| {
+            let (name, sentence) = self.of(account, lang)?;
+            reasons.contains(&name).then_some((account.as_str(), sentence))
+        })
+    }
+
     /// A row as it is shown.
     pub fn show(&self, row: &Row, lang: Lang) -> Shown {
         let mut shown = row.show(lang);
@@ -109,6 +122,8 @@ impl<'a> Pager<'a> {
         if wanted.contains(&Word::Pending) && !troubles.0.is_empty() {
             filter.statuses.push(Word::Received.word().to_owned());
         }
+        let named = troubles.named(&filter.reasons, Lang::En);
+        filter.received_of = named.map(|(account, _)| account.to_owned()).collect();
         Ok(Self {
             store: desk.store,
             lang: desk.lang(),

@@ -55,7 +55,10 @@ pub async fn run(desk: &mut Desk<'_>, options: &Options) -> Done {
     let tally = count(desk, Sweep::new(desk, which, options.all, may).await?).await?;
     if tally.events() == 0 {
         let said = lang.either("Nothing to retry matches.", "Nada que reintentar calza.");
-        return Err(Stop::Nothing(said.to_owned()));
+        let troubles = Troubles::read(desk).await?;
+        let why = troubles.named(&which.narrow.reason, lang).map(|(_, sentence)| sentence);
+        let said: Vec<String> = std::iter::once(said.to_owned()).chain(why).collect();
+        return Err(Stop::Nothing(said.join(" ")));
     }
     let words = lang.either(("Would be retried", "Retried"), ("Se reintentarían", "Reintentados"));
     if which.dry_run {

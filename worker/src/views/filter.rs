@@ -17,6 +17,9 @@ pub struct Filter {
     pub statuses: Vec<String>,
     /// For one of these reasons, by name; empty: any or none.
     pub reasons: Vec<String>,
+    /// Besides `reasons`: what these accounts received and nobody looked at yet, because the
+    /// account's trouble has one of those names. Trouble is not in the rows.
+    pub received_of: Vec<String>,
     /// Of one of these types, as Ventipay sent them; empty: any or none.
     pub types: Vec<String>,
     /// Received then or later.

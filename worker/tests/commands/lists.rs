@@ -31,6 +31,10 @@ async fn every_filter_narrows() {
         ("--status pending", vec!["evt_6", "evt_5", "evt_3"]),
         ("--account shop", vec!["evt_5"]),
         ("--reason no_match", vec!["evt_3"]),
+        // Reasons that are laid over what was received, of these accounts alone.
+        ("--reason account_paused", vec!["evt_5"]),
+        ("--reason account_paused --status pending", vec!["evt_5"]),
+        ("--reason account_paused,no_match,odoo_unavailable", vec!["evt_6", "evt_5", "evt_3"]),
         ("--type subscription.activated", vec!["evt_4"]),
         ("--text s00015", vec!["evt_2"]),
         ("--text chk_1", vec!["evt_1"]),
@@ -130,4 +134,23 @@ async fn the_balance_is_that_of_the_log() {
     );
     let none = json(&home, "balance --json --to 2026-01-04").await;
     assert_eq!(none["currencies"], Value::Array(Vec::new()));
+}
+
+#[tokio::test]
+async fn a_summary_by_a_reason_laid_over_what_was_received_counts_it() {
+    let home = Home::full().await;
+    let pending = json(&home, "pending --json --reason account_paused").await;
+    assert_eq!(ids(&pending["events"]), ["evt_5"]);
+    assert_eq!(pending["summary"][0]["reason"], "account_paused");
+    assert_eq!(
+        (&pending["summary"][0]["events"], &pending["summary"][1]),
+        (&1.into(), &Value::Null)
+    );
+    let said = home.ask("retry --reason account_paused --by ana --lang en").await;
+    assert!(
+        said.end.starts_with("3: Nothing to retry matches. Account shop is paused by ana"),
+        "{said:?}"
+    );
+    let said = home.ask("retry --reason disputed --by ana --lang en").await;
+    assert_eq!(said.end, "3: Nothing to retry matches.");
 }

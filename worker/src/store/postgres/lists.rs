@@ -19,7 +19,7 @@ use crate::views::events::Row;
 use crate::views::filter::{Count, Filter, Page, Period};
 use crate::views::fold::Folded;
 
-/// The conditions of a filter, $1 to $8; what is not asked costs nothing, since plans are made
+/// The conditions of a filter, $1 to $9; what is not asked costs nothing, since plans are made
 /// for the values.
 macro_rules! filtered {
     ($before:literal, $after:literal) => {
@@ -28,7 +28,8 @@ macro_rules! filtered {
             " from view_events
               where ($1::text is null or account = $1)
                 and (cardinality($2::text[]) = 0 or status = any ($2))
-                and (cardinality($3::text[]) = 0 or reason = any ($3))
+                and (cardinality($3::text[]) = 0 or reason = any ($3)
+                     or (status = 'received' and account = any ($9::text[])))
                 and (cardinality($4::text[]) = 0 or type = any ($4))
                 and ($5::timestamptz is null or received_at >= $5)
                 and ($6::timestamptz is null or received_at < $6)
@@ -41,16 +42,16 @@ macro_rules! filtered {
 
 const OLDEST_FIRST: &str = filtered!(
     "select row",
-    "and ($9::timestamptz is null or (received_at, event_id, stream) > ($9, $10, $11))
+    "and ($10::timestamptz is null or (received_at, event_id, stream) > ($10, $11, $12))
      order by received_at, event_id, stream
-     limit $12"
+     limit $13"
 );
 
 const NEWEST_FIRST: &str = filtered!(
     "select row",
-    "and ($9::timestamptz is null or (received_at, event_id, stream) < ($9, $10, $11))
+    "and ($10::timestamptz is null or (received_at, event_id, stream) < ($10, $11, $12))
      order by received_at desc, event_id desc, stream desc
-     limit $12"
+     limit $13"
 );
 
 const COUNTS: &str = filtered!(
@@ -59,7 +60,7 @@ const COUNTS: &str = filtered!(
     "group by account, status, reason, currency"
 );
 
-/// Binds $1 to $8.
+/// Binds $1 to $9.
 macro_rules! bind_filter {
     ($query:expr, $filter:expr) => {
         $query
@@ -71,6 +72,7 @@ macro_rules! bind_filter {
             .bind($filter.until.map(Moment::from))
             .bind(view_row::text($filter))
             .bind($filter.only_held)
+            .bind(&$filter.received_of)
     };
 }
 

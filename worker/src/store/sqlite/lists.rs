@@ -19,7 +19,7 @@ use crate::views::events::Row;
 use crate::views::filter::{Count, Filter, Page, Period};
 use crate::views::fold::Folded;
 
-/// The conditions of a filter, $1 to $8; lists are JSON, empty ones null.
+/// The conditions of a filter, $1 to $9; lists are JSON, empty ones null.
 macro_rules! filtered {
     ($before:literal, $after:literal) => {
         concat!(
@@ -27,7 +27,9 @@ macro_rules! filtered {
             " from view_events
               where ($1 is null or account = $1)
                 and ($2 is null or status in (select value from json_each($2)))
-                and ($3 is null or reason in (select value from json_each($3)))
+                and ($3 is null or reason in (select value from json_each($3))
+                     or (status = 'received'
+                         and account in (select value from json_each($9))))
                 and ($4 is null or type in (select value from json_each($4)))
                 and ($5 is null or received_at >= $5)
                 and ($6 is null or received_at < $6)
@@ -40,16 +42,16 @@ macro_rules! filtered {
 
 const OLDEST_FIRST: &str = filtered!(
     "select row",
-    "and ($9 is null or (received_at, event_id, stream) > ($9, $10, $11))
+    "and ($10 is null or (received_at, event_id, stream) > ($10, $11, $12))
      order by received_at, event_id, stream
-     limit $12"
+     limit $13"
 );
 
 const NEWEST_FIRST: &str = filtered!(
     "select row",
-    "and ($9 is null or (received_at, event_id, stream) < ($9, $10, $11))
+    "and ($10 is null or (received_at, event_id, stream) < ($10, $11, $12))
      order by received_at desc, event_id desc, stream desc
-     limit $12"
+     limit $13"
 );
 
 const COUNTS: &str = filtered!(
@@ -58,7 +60,7 @@ const COUNTS: &str = filtered!(
     "group by account, status, reason, currency"
 );
 
-/// Binds $1 to $8.
+/// Binds $1 to $9.
 macro_rules! bind_filter {
     ($query:expr, $filter:expr) => {
         $query
@@ -70,6 +72,7 @@ macro_rules! bind_filter {
             .bind($filter.until.map(Moment::from))
             .bind(view_row::text($filter))
             .bind($filter.only_held)
+            .bind(list(&$filter.received_of)?)
     };
 }
 
