@@ -163,15 +163,16 @@ fn held_by_worker(event: &EventId, others: usize, died: bool, lang: Lang) -> Str
         (others, Lang::En) => format!("{event} and {others} more"),
         (others, Lang::Es) => format!("{event} y {others} más"),
     };
-    let said = match died {
-        false => lang.either(
-            "A worker is at it; try again in a moment.",
-            "Un worker lo está procesando; intente de nuevo en un momento.",
-        ),
-        true => lang.either(
+    let said = if died {
+        lang.either(
             "A worker died in the middle of it and may have booked it; the next worker that runs finishes it first, then try again.",
             "Un worker se detuvo a la mitad y puede haberlo contabilizado; el próximo worker que corra lo termina primero; luego intente de nuevo.",
-        ),
+        )
+    } else {
+        lang.either(
+            "A worker is at it; try again in a moment.",
+            "Un worker lo está procesando; intente de nuevo en un momento.",
+        )
     };
     format!("{which}: {said}")
 }

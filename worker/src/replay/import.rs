@@ -114,10 +114,10 @@ pub async fn from_file(
     if hold {
         hold_open(store, now).await?;
     }
-    let (open, held) = make_work(store, now).await?;
+    let (open, are_held) = make_work(store, now).await?;
     store.drop_views(VERSION).await?;
     project::catch_up(store, project::PAGES_MAX).await?;
-    Ok(Outcome { events: all, open, held })
+    Ok(Outcome { events: all, open, held: are_held })
 }
 
 /// Reads a whole file, and answers its trailer if nothing is missing and nothing was changed.

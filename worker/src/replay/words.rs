@@ -83,29 +83,30 @@ pub(super) fn in_odoo(booking: &Booking, lang: Lang) -> String {
 /// What came in, and what follows from it.
 pub(super) fn imported(outcome: &Outcome, lang: Lang) -> String {
     let Outcome { events: Imported { new, known }, open, held } = outcome;
-    let mut said = match lang {
+    let came = match lang {
         Lang::En => format!("{new} events are new; {known} were there already, alike."),
         Lang::Es => format!("{new} eventos son nuevos; {known} ya estaban, iguales."),
     };
+    let mut lines = vec![came];
     if *held > 0 {
-        said += &match lang {
+        lines.push(match lang {
             Lang::En => format!(
-                "\n{held} open streams are held. Next: `concilia-worker replay stream` for what came after the export, then `concilia-worker replay plan` and `concilia-worker replay release`."
+                "{held} open streams are held. Next: `concilia-worker replay stream` for what came after the export, then `concilia-worker replay plan` and `concilia-worker replay release`."
             ),
             Lang::Es => format!(
-                "\n{held} flujos abiertos quedan retenidos. Siga con `concilia-worker replay stream` para lo que llegó después de la exportación, y luego `concilia-worker replay plan` y `concilia-worker replay release`."
+                "{held} flujos abiertos quedan retenidos. Siga con `concilia-worker replay stream` para lo que llegó después de la exportación, y luego `concilia-worker replay plan` y `concilia-worker replay release`."
             ),
-        };
+        });
     }
     if *open > 0 {
-        said += &match lang {
+        lines.push(match lang {
             Lang::En => format!(
-                "\n{open} streams are open and go on as soon as a worker runs, without what people decided after the export. To look at them first, run this again with --hold before a worker runs."
+                "{open} streams are open and go on as soon as a worker runs, without what people decided after the export. To look at them first, run this again with --hold before a worker runs."
             ),
             Lang::Es => format!(
-                "\n{open} flujos están abiertos y siguen apenas corra un worker, sin lo que se decidió después de la exportación. Para revisarlos antes, repita esto con --hold antes de que corra un worker."
+                "{open} flujos están abiertos y siguen apenas corra un worker, sin lo que se decidió después de la exportación. Para revisarlos antes, repita esto con --hold antes de que corra un worker."
             ),
-        };
+        });
     }
-    said
+    lines.join("\n")
 }
