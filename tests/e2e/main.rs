@@ -3,7 +3,7 @@
 //! `System::finish`, which checks what must hold whatever happened.
 //!
 //! [`scenario`] is the ordinary day, [`news`] what makes it faster, [`settings`] what people
-//! change in it. The rest is what goes wrong: [`crashes`], [`races`], [`many_workers`],
+//! change in it, [`two_shops`] what must not be mixed up. The rest is what goes wrong: [`crashes`], [`races`], [`many_workers`],
 //! [`ingress`], [`broker`], [`restarts`], [`gaps`], [`rebuilt`], [`weather`], [`outages`],
 //! [`bad_input`]; [`observed`] is what an operator sees; [`laws`] holds of any log; [`measure`]
 //! keeps the measurement honest.
@@ -31,6 +31,7 @@ mod rebuilt;
 mod restarts;
 mod scenario;
 mod settings;
+mod two_shops;
 mod weather;
 
 /// Makes a test of each function, once for each of these systems.

@@ -1,10 +1,13 @@
 //! The configuration file of a system under test: one account for each connector, all in one
-//! Odoo database, and short waits; where a test asks for them, accounts of the other modes too.
+//! Odoo database, and short waits; where a test asks for them, further ones too: of the other
+//! modes, of another company, of one shop among several.
 //!
 //! Not here: what a key means (`concilia_shared::config`).
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+
+use crate::odoo::seed::COMPANY;
 
 /// The accounts: name, connector, and the `sale.order` field it looks in. The first is the
 /// default one.
@@ -16,6 +19,20 @@ pub const ACCOUNTS: [(&str, &str, &str); 6] = [
     ("jumpseller", "jumpseller", "origin"),
     ("custom", "custom", CUSTOM_FIELD),
 ];
+
+/// An account beside the usual ones, in mode B: with a webhook secret and an API key of its own,
+/// [`secret_of`] and [`key_of`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Further {
+    /// Its name.
+    pub name: &'static str,
+    /// Its connector.
+    pub connector: &'static str,
+    /// The company it books into.
+    pub company: i64,
+    /// Its `domain`, if it has one.
+    pub domain: Option<&'static str>,
+}
 
 /// Accounts of the other modes, where [`Settings::modes`] asks for them: name and mode. Each has
 /// a webhook secret of its own, [`secret_of`].
@@ -30,12 +47,21 @@ pub const CUSTOM_FIELD: &str = "x_shop_order";
 /// The webhook secret the system starts with.
 pub const WEBHOOK_SECRET: &str = "whs_end_to_end_first";
 
-/// The webhook secret of an account.
+/// The webhook secret of an account: the usual ones share one, any other has its own.
 pub fn secret_of(account: Option<&str>) -> String {
     match account {
-        Some(own) if MODES.iter().any(|(name, _)| *name == own) => format!("whs_of_{own}"),
+        Some(own) if !is_usual(own) => format!("whs_of_{own}"),
         _ => WEBHOOK_SECRET.to_owned(),
     }
+}
+
+fn is_usual(account: &str) -> bool {
+    account == WITHOUT_KEY || ACCOUNTS.iter().any(|(name, _, _)| *name == account)
+}
+
+/// The API key the worker asks Ventipay with for one of [`Settings::further`].
+pub fn key_of(account: &str) -> String {
+    format!("key_test_of_{account}")
 }
 
 /// The API key the worker asks Ventipay with.
@@ -76,6 +102,8 @@ pub struct Settings {
     pub news_s: u64,
     /// Whether there are the accounts of [`MODES`] too.
     pub modes: bool,
+    /// Accounts beside the usual ones.
+    pub further: &'static [Further],
 }
 
 impl Settings {
@@ -104,31 +132,39 @@ impl Settings {
         );
         let shared = format!("webhook_secret_files = {:?}", self.webhook_secret_files);
         for (name, connector, _) in ACCOUNTS {
-            self.account(&mut text, name, connector, &shared);
-            self.key(&mut text);
+            self.account(&mut text, name, (connector, COMPANY), &shared);
+            self.key(&mut text, VENTIPAY_KEY);
         }
-        self.account(&mut text, WITHOUT_KEY, "generic", &shared);
+        self.account(&mut text, WITHOUT_KEY, ("generic", COMPANY), &shared);
         for (name, mode) in MODES.iter().filter(|_| self.modes) {
             let own = format!("mode = {mode:?}\nwebhook_secrets = {:?}", secret_of(Some(name)));
-            self.account(&mut text, name, "generic", &own);
-            self.key(&mut text);
+            self.account(&mut text, name, ("generic", COMPANY), &own);
+            self.key(&mut text, VENTIPAY_KEY);
+        }
+        for further in self.further {
+            let mut own = format!("webhook_secrets = {:?}", secret_of(Some(further.name)));
+            if let Some(domain) = further.domain {
+                let _ = write!(own, "\ndomain = {domain:?}");
+            }
+            self.account(&mut text, further.name, (further.connector, further.company), &own);
+            self.key(&mut text, &key_of(further.name));
         }
         text
     }
 
-    fn key(&self, text: &mut String) {
+    fn key(&self, text: &mut String, key: &str) {
         let _ = writeln!(
             text,
-            "ventipay = {{ url = {:?}, key = {VENTIPAY_KEY:?}, timeout_ms = {VENTIPAY_TIMEOUT_MS} }}",
+            "ventipay = {{ url = {:?}, key = {key:?}, timeout_ms = {VENTIPAY_TIMEOUT_MS} }}",
             self.ventipay
         );
     }
 
-    fn account(&self, text: &mut String, name: &str, connector: &str, own: &str) {
+    fn account(&self, text: &mut String, name: &str, (connector, company): (&str, i64), own: &str) {
         let _ = write!(
             text,
             "[accounts.{name}]\nenvironment = \"test\"\nconnector = {connector:?}\n{own}\n\
-             odoo = {{ url = {:?}, database = {DATABASE:?}, transport = {:?}, key_file = {:?}, timeout_ms = {} }}\n",
+             odoo = {{ url = {:?}, database = {DATABASE:?}, company_id = {company}, transport = {:?}, key_file = {:?}, timeout_ms = {} }}\n",
             self.odoo,
             self.transport,
             self.odoo_key_file.display().to_string(),
@@ -160,9 +196,17 @@ mod tests {
             retry_s: 1,
             news_s: 15,
             modes: true,
+            further: &[Further {
+                name: "sur",
+                connector: "shopify",
+                company: 2,
+                domain: Some(r#"[["team_id","=",3]]"#),
+            }],
         };
         let config = concilia_shared::config::load(&settings.text(), []).unwrap();
-        assert_eq!(config.accounts.len(), ACCOUNTS.len() + 1 + MODES.len());
+        assert_eq!(config.accounts.len(), ACCOUNTS.len() + 1 + MODES.len() + 1);
+        let further = config.accounts.values().find(|account| account.domain.is_some()).unwrap();
+        assert_eq!(further.odoo.as_ref().unwrap().company_id, 2);
         assert_eq!(config.default_account().unwrap().as_str(), ACCOUNTS[0].0);
     }
 }

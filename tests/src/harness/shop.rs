@@ -88,6 +88,16 @@ impl Shop {
         Order { id: made.id, name: made.name, key: key.to_owned() }
     }
 
+    /// Sees to it that there is a company of this id, with its journals.
+    pub(super) fn has_company(&self, id: i64) {
+        self.odoo.edit(|tx| {
+            if tx.get("res.company", id).is_none() {
+                fixtures::add_company(tx, id, &format!("Comercial Prueba {id} SpA"))
+                    .expect("the administrator is there");
+            }
+        });
+    }
+
     /// Invoices an order in full and posts the invoice.
     pub fn invoice(&self, order: &Order) -> i64 {
         self.odoo.invoice(order.id)

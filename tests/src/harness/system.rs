@@ -14,7 +14,7 @@ use concilia_shared::secret::Secret;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::config::{self, Settings};
+use super::config::{self, Further, Settings};
 use super::database::{Database, StoreKind};
 use super::nats::NatsServer;
 use super::process::{self, Process};
@@ -46,6 +46,8 @@ pub struct Options {
     pub news_s: u64,
     /// Whether there are accounts of the modes A and Hybrid too ([`config::MODES`]).
     pub modes: bool,
+    /// Accounts beside the usual ones; each company they name is there and set up.
+    pub further: &'static [Further],
 }
 
 impl Options {
@@ -59,6 +61,7 @@ impl Options {
             retry_s: 1,
             news_s: 15,
             modes: false,
+            further: &[],
         }
     }
 
@@ -66,6 +69,12 @@ impl Options {
     #[must_use]
     pub fn of_all_modes(self) -> Self {
         Self { modes: true, ..self }
+    }
+
+    /// With these accounts too.
+    #[must_use]
+    pub fn and(self, further: &'static [Further]) -> Self {
+        Self { further, ..self }
     }
 }
 
@@ -125,8 +134,14 @@ impl System {
             Database::start(options.store, folder.path()),
             Shop::start(options.series),
         )?;
+        for company in options.further.iter().map(|further| further.company) {
+            shop.has_company(company);
+        }
+        let own_keys = options.further.iter().map(|further| config::key_of(further.name));
         let ventipay = SimVentipay::start(ventipay::Options {
-            keys: Keys::Only(vec![config::VENTIPAY_KEY.to_owned()]),
+            keys: Keys::Only(
+                [config::VENTIPAY_KEY.to_owned()].into_iter().chain(own_keys).collect(),
+            ),
             secret: Secret::new(config::WEBHOOK_SECRET),
             ..ventipay::Options::default()
         })
@@ -147,6 +162,7 @@ impl System {
             retry_s: options.retry_s,
             news_s: options.news_s,
             modes: options.modes,
+            further: options.further,
         };
         settings.write(&config_file(folder.path()))?;
         // A connection kept for the next request may be closed by the other side just when that

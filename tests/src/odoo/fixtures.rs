@@ -128,6 +128,17 @@ pub fn add_order(tx: &mut Tx<'_>, new: &NewOrder) -> Outcome<MadeOrder> {
     Ok(MadeOrder { id, name, invoice })
 }
 
+/// Makes a further company, which the administrator may see. What others were given keeps its
+/// ids.
+pub fn add_company(tx: &mut Tx<'_>, id: Id, title: &str) -> Outcome<()> {
+    seed::company(tx, id, title);
+    tx.update("res.users", seed::ADMIN, |admin| {
+        let mut companies = admin.references("company_ids").to_vec();
+        companies.push(id);
+        admin.set("company_ids", companies);
+    })
+}
+
 /// Makes an invoice of what is still to be invoiced of an order, and posts it.
 pub fn invoice_order(tx: &mut Tx<'_>, order: Id, post: bool) -> Outcome<Id> {
     invoice_part(tx, order, None, post)

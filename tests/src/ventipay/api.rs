@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
-use super::auth::Live;
+use super::auth::{self, Live};
 use super::error::ApiError;
 use super::faults;
 use super::page::Query;
@@ -47,7 +47,8 @@ pub(super) fn routes(sim: &Arc<Sim>) -> Router {
 /// Notes the call and gives the answer a request id.
 async fn note(State(sim): State<Arc<Sim>>, request: Request, next: Next) -> Response {
     // Without the query: it is told by cursors and says nothing a test asks for.
-    sim.note_call(format!("{} /v1{}", request.method(), request.uri().path()));
+    let call = format!("{} /v1{}", request.method(), request.uri().path());
+    sim.note_call(auth::key(request.headers()).unwrap_or_default(), call);
     let mut response = next.run(request).await;
     let id = format!("req_{:016x}", rand::random::<u64>());
     if let Ok(id) = HeaderValue::from_str(&id) {

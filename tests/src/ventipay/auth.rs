@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
@@ -44,15 +45,16 @@ impl FromRequestParts<Arc<Sim>> for Live {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, sim: &Arc<Sim>) -> Result<Self, ApiError> {
-        parts
-            .headers
-            .get(AUTHORIZATION)
-            .and_then(|header| header.to_str().ok())
-            .and_then(user_without_password)
+        key(&parts.headers)
             .and_then(|key| sim.options.keys.live(&key))
             .map(Live)
             .ok_or_else(ApiError::unauthenticated)
     }
+}
+
+/// The API key a request came with, known or not.
+pub(super) fn key(headers: &HeaderMap) -> Option<String> {
+    headers.get(AUTHORIZATION)?.to_str().ok().and_then(user_without_password)
 }
 
 fn user_without_password(header: &str) -> Option<String> {

@@ -197,7 +197,13 @@ impl SimVentipay {
 
     /// Requests to the API, `GET /v1/checkouts/chk_1`, oldest first; the last 10,000.
     pub fn calls(&self) -> Vec<String> {
-        self.sim.calls()
+        self.sim.calls().into_iter().map(|(_, call)| call).collect()
+    }
+
+    /// Those that came with this API key.
+    pub fn calls_of(&self, key: &str) -> Vec<String> {
+        let calls = self.sim.calls().into_iter().filter(|(own, _)| own == key);
+        calls.map(|(_, call)| call).collect()
     }
 
     /// Stops it and waits until its port is free again; calls that hang are cut.

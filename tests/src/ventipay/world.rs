@@ -37,7 +37,7 @@ pub struct Sim {
     host: String,
     world: Mutex<World>,
     fault: Mutex<Option<FaultPlan>>,
-    calls: Mutex<VecDeque<String>>,
+    calls: Mutex<VecDeque<(String, String)>>,
     state_file: Option<PathBuf>,
 }
 
@@ -320,11 +320,12 @@ impl Sim {
         strike(&mut locked(&self.fault))
     }
 
-    pub(super) fn note_call(&self, call: String) {
-        push_bounded(&mut locked(&self.calls), call);
+    pub(super) fn note_call(&self, key: String, call: String) {
+        push_bounded(&mut locked(&self.calls), (key, call));
     }
 
-    pub(super) fn calls(&self) -> Vec<String> {
+    /// Calls with the key each came with.
+    pub(super) fn calls(&self) -> Vec<(String, String)> {
         locked(&self.calls).iter().cloned().collect()
     }
 

@@ -23,6 +23,11 @@ pub fn prepare_move(tx: &mut Tx<'_>, record: &mut Record) {
     record.fill("auto_post", "no");
     let today = tx.caller.today.clone();
     record.fill("date", today);
+    // An entry is of its journal's company, whoever makes it.
+    let journal = record.reference("journal_id").and_then(|id| tx.get("account.journal", id));
+    if let Some(company) = journal.and_then(|journal| journal.reference("company_id")) {
+        record.fill("company_id", Value::Ref(company));
+    }
     if !record.has("company_id") {
         record.set("company_id", Value::Ref(default_company(tx)));
     }
