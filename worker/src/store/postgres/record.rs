@@ -48,6 +48,8 @@ pub(super) async fn record_after(
     if claimed == Claimed::Never
         && let Some(until) = work::claimed_until(&mut transaction, stream.as_str()).await?
     {
+        // At once: until then the row stays locked, and claiming passes it by.
+        transaction.rollback().await?;
         return Err(StoreError::Claimed { until });
     }
     let head = admit::head(&mut transaction, stream.as_str()).await?;

@@ -52,6 +52,7 @@ pub(super) async fn record_after(
     if claimed == Claimed::Never
         && let Some(until) = work::claimed_until(&mut transaction, stream.as_str()).await?
     {
+        transaction.rollback().await?;
         return Err(StoreError::Claimed { until });
     }
     let head = admit::head(&mut transaction, stream.as_str()).await?;
