@@ -103,12 +103,12 @@ mod tests {
 
     /// One of each; a reason added without a sentence does not compile, one added without a
     /// line here is noticed by whoever reads this.
-    fn every_status() -> Vec<Status> {
+    fn every_park_reason() -> Vec<ParkReason> {
         let paid = Money::new(15_990, Currency::Clp);
         let (document, order, status) =
             ("S00042".to_owned(), "S00042".to_owned(), "canceled".to_owned());
         let detail = "Odoo says no.".to_owned();
-        let parked = [
+        vec![
             ParkReason::Unreadable { problem: Problem::NotUtf8 },
             ParkReason::Unreadable { problem: Problem::NotJson },
             ParkReason::Unreadable { problem: Problem::DuplicateKey { key: "amount".to_owned() } },
@@ -152,7 +152,13 @@ mod tests {
             },
             ParkReason::CanceledAfterPayment { document: "chk_1".to_owned() },
             ParkReason::InvoiceNotPosted { document: "FAC 1".to_owned() },
-        ];
+        ]
+    }
+
+    fn every_status() -> Vec<Status> {
+        let (order, status) = ("S00042".to_owned(), "canceled".to_owned());
+        let detail = "Odoo says no.".to_owned();
+        let parked = every_park_reason();
         let not_ready = [
             NotReady::NoOdoo,
             NotReady::Denied,
@@ -196,8 +202,8 @@ mod tests {
             Status::Canceled { transaction: "S1".to_owned() },
         ];
         parked
-            .map(Status::Parked)
             .into_iter()
+            .map(Status::Parked)
             .chain(pending.map(|reason| Status::Pending {
                 reason,
                 attempt: 1,
