@@ -1,7 +1,8 @@
 //! The decisions of [`super::decide`] as a ledger: `ledger.txt`, one line a case, and the laws
 //! that hold for all of them.
 //!
-//! The words of a line, and how one becomes a case, are in [`case`].
+//! The words of a line, and how one becomes a case, are in [`case`]; the values it is made of in
+//! [`given`].
 
 use concilia_shared::config::Retry;
 use concilia_shared::id::EventId;
@@ -16,7 +17,10 @@ use crate::retry::Jitter;
 
 mod case;
 
-use case::{Case, NOON, body, booking_of, paid_fact, timestamp, verdict_text, webhook};
+mod given;
+
+use case::{Case, booking_of, verdict_text};
+use given::{NOON, body, paid_fact, timestamp, webhook};
 
 const NO_MATCH: PendingReason = PendingReason::NoMatch { looked_for: Vec::new() };
 

@@ -7,7 +7,7 @@ use concilia_shared::money::Money;
 use jiff::civil::Date;
 
 use super::Verdict;
-use super::paid::{in_the_way, unless_accepted, values};
+use super::paid::{in_the_way, of_company_and_alive, unless_accepted, values};
 use crate::domain::event::{CheckoutPaid, Matched};
 use crate::domain::observe::{Accepted, Book, Command, Found, InOdoo, Invoice, Order, Probe};
 use crate::domain::reason::{NotReady, ParkReason, PendingReason};
@@ -77,13 +77,8 @@ fn check(
     settings: &Settings,
     accepted: &mut Accepted,
 ) -> Result<(), Verdict> {
+    of_company_and_alive(order, settings)?;
     let document = order.name.clone();
-    if Some(order.company_id) != settings.company_id {
-        return Err(Verdict::Parked(ParkReason::OtherCompany { document }));
-    }
-    if order.state == "cancel" {
-        return Err(Verdict::Parked(ParkReason::OrderCancelled { order: document }));
-    }
     if order.currency != paid.amount.currency.code() {
         let expected = order.currency.clone();
         let reason = ParkReason::CurrencyMismatch { paid: paid.amount, expected, document };

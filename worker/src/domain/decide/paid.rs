@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use super::{BY_HAND, Seen, Verdict, order, probes, references, transaction, unknown_to_ventipay};
 use crate::domain::event::{Booking, CheckoutPaid, Fact, Matched};
 use crate::domain::observe::{
-    AtVentipay, CheckoutNow, Command, InOdoo, Lookup, Probe, Reference, Transaction,
+    AtVentipay, CheckoutNow, Command, InOdoo, Lookup, Order, Probe, Reference, Transaction,
 };
 use crate::domain::reason::{ParkReason, PendingReason, RecordReason};
 use crate::domain::settings::Settings;
@@ -222,6 +222,18 @@ fn confirm_with_ventipay<'a>(
         }
         other => Err(Verdict::Pending(PendingReason::NotPaidYet { status: other.to_owned() })),
     }
+}
+
+/// An order money may be booked on: of the account's company, and not cancelled.
+pub(super) fn of_company_and_alive(order: &Order, settings: &Settings) -> Result<(), Verdict> {
+    let document = order.name.clone();
+    if Some(order.company_id) != settings.company_id {
+        return Err(Verdict::Parked(ParkReason::OtherCompany { document }));
+    }
+    if order.state == "cancel" {
+        return Err(Verdict::Parked(ParkReason::OrderCancelled { order: document }));
+    }
+    Ok(())
 }
 
 /// A transaction that carries the checkout's name, and so stands in the way of ours: a

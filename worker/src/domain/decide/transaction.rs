@@ -6,7 +6,7 @@
 use concilia_shared::money::Money;
 use jiff::civil::Date;
 
-use super::paid::{in_the_way, unless_accepted};
+use super::paid::{in_the_way, of_company_and_alive, unless_accepted};
 use super::{REFERENCE_FIELD, Verdict};
 use crate::domain::event::{CheckoutPaid, Matched};
 use crate::domain::observe::{
@@ -109,13 +109,8 @@ fn check_order(
     settings: &Settings,
     accepted: &mut Accepted,
 ) -> Result<(), Verdict> {
+    of_company_and_alive(order, settings)?;
     let document = order.name.clone();
-    if Some(order.company_id) != settings.company_id {
-        return Err(Verdict::Parked(ParkReason::OtherCompany { document }));
-    }
-    if order.state == "cancel" {
-        return Err(Verdict::Parked(ParkReason::OrderCancelled { order: document }));
-    }
     let money = |text: &str| Money::from_decimal(text, paid.amount.currency).ok();
     let mut done = order.transactions.iter().map(|other| money(&other.amount));
     let paid_in_all =

@@ -12,23 +12,23 @@
 //! decimal text, as Odoo answers.
 
 use concilia_shared::config::{CreditPolicy, Environment, Mode, QuotationPolicy, Retry};
-use concilia_shared::id::{CheckoutId, EventId};
+use concilia_shared::id::EventId;
 use concilia_shared::money::{Currency, Money};
 use jiff::Timestamp;
 
+use super::given::{
+    NOON, acceptable, after, body, booking, canceled_fact, candidate, invoice, money,
+    nothing_in_odoo, number, order, paid_fact, settings, timestamp, transaction, webhook,
+};
 use crate::domain::decide::{Decision, Plan, Seen, Verdict, decide, plan, rest};
-use crate::domain::event::{Booking, CheckoutCanceled, CheckoutPaid, Event, Fact, WebhookReceived};
+use crate::domain::event::{Booking, Event, Fact};
 use crate::domain::observe::{
-    Accepted, AtVentipay, Candidate, CheckoutNow, Command, Found, InOdoo, Invoice, Lookup, Order,
-    Outcome, Probe, Transaction,
+    Accepted, AtVentipay, CheckoutNow, Command, Found, Lookup, Order, Outcome, Probe, Transaction,
 };
 use crate::domain::reason::{IgnoreReason, ParkReason, Problem};
 use crate::domain::settings::Settings;
 use crate::domain::state::{State, Told};
 use crate::retry::Jitter;
-
-const KEY: &str = "1001";
-pub(super) const NOON: &str = "2026-01-05T12:00:00Z";
 
 pub(super) struct Case {
     pub(super) settings: Settings,
@@ -313,182 +313,6 @@ impl Case {
     }
 }
 
-pub(super) fn settings() -> Settings {
-    Settings {
-        environment: Environment::Test,
-        mode: Mode::B,
-        reference_keys: vec!["external_id".to_owned()],
-        domain: None,
-        match_keys: vec!["external_id".to_owned()],
-        fields: ["name", "client_order_ref", "origin"].map(str::to_owned).to_vec(),
-        book_from: None,
-        quotations: QuotationPolicy::Leave,
-        without_invoice: CreditPolicy::Book,
-        company_id: Some(1),
-        asks_ventipay: true,
-    }
-}
-
-pub(super) fn nothing_in_odoo() -> InOdoo {
-    let found = |field: String| Found {
-        probe: Probe { path: "external_id".to_owned(), field, value: KEY.to_owned() },
-        unknown_field: false,
-        orders: Vec::new(),
-    };
-    InOdoo {
-        booked: None,
-        booked_company_id: None,
-        booked_state: None,
-        transactions: Vec::new(),
-        candidates: Vec::new(),
-        probes: settings().fields.into_iter().map(found).collect(),
-    }
-}
-
-pub(super) fn body() -> Vec<u8> {
-    format!(r#"{{"data":{{"external_id":"{KEY}"}}}}"#).into_bytes()
-}
-
-pub(super) fn webhook(event: &str, fact: Fact) -> WebhookReceived {
-    WebhookReceived {
-        event_id: EventId::parse(event).unwrap(),
-        event_type: Some("checkout.paid".to_owned()),
-        live: Some(false),
-        body_hash: "00".repeat(32),
-        received_at: timestamp(NOON),
-        late_s: None,
-        fact,
-    }
-}
-
-pub(super) fn paid_fact(minor: i64, currency: &str) -> Fact {
-    Fact::CheckoutPaid(CheckoutPaid {
-        checkout: CheckoutId::parse("chk_1").unwrap(),
-        amount: Money::new(minor, Currency::parse(currency).unwrap()),
-        paid_at: None,
-        status: None,
-        refunded: false,
-        disputed: false,
-    })
-}
-
-fn canceled_fact(status: Option<&str>) -> Fact {
-    Fact::CheckoutCanceled(CheckoutCanceled {
-        checkout: CheckoutId::parse("chk_1").unwrap(),
-        canceled_at: None,
-        status: status.map(str::to_owned),
-    })
-}
-
-fn order(name: &str, total: &str, currency: &str, rest: &[&str]) -> Order {
-    let state =
-        rest.iter().find(|word| ["draft", "sale", "cancel"].contains(word)).unwrap_or(&"sale");
-    Order {
-        id: name[1..].parse().unwrap(),
-        name: name.to_owned(),
-        state: (*state).to_owned(),
-        company_id: number(after(rest, "company"), 1),
-        currency: currency.to_owned(),
-        total: total.to_owned(),
-        transactions: Vec::new(),
-        invoices: Vec::new(),
-    }
-}
-
-fn candidate(
-    reference: &str,
-    amount: &str,
-    currency: &str,
-    state: &str,
-    rest: &[&str],
-) -> Candidate {
-    let carries = after(rest, "carries");
-    let by = if carries == Some("chk_1") { "checkout" } else { "external_id" };
-    Candidate {
-        id: 1,
-        found_by: by.to_owned(),
-        transaction: Transaction {
-            reference: reference.to_owned(),
-            provider_reference: carries.map(str::to_owned),
-            ours: !rest.contains(&"foreign"),
-            state: state.to_owned(),
-            amount: amount.to_owned(),
-            currency: currency.to_owned(),
-            company_id: number(after(rest, "company"), 1),
-        },
-        orders: Vec::new(),
-        invoices: Vec::new(),
-    }
-}
-
-/// What was accepted: `amount_mismatch DOCUMENT EXPECTED`, `already_paid DOCUMENT BY` (an
-/// underscore is a space), `disputed`, `late`.
-fn acceptable(reason: &str, rest: &[&str]) -> ParkReason {
-    let document = || rest[0].replace('_', " ");
-    match reason {
-        "amount_mismatch" => ParkReason::AmountMismatch {
-            paid: money("1000", "CLP"),
-            expected: rest[1].to_owned(),
-            document: document(),
-        },
-        "already_paid" => {
-            // A name with an underscore of its own is one of a checkout.
-            let document =
-                if rest[0].starts_with("chk_") { rest[0].to_owned() } else { document() };
-            ParkReason::AlreadyPaid { document, by: rest[1..].join(" ") }
-        }
-        "disputed" => ParkReason::Disputed,
-        "late" => ParkReason::LateAndUnverifiable { late_s: 400 },
-        other => panic!("the ledger does not know what was accepted: {other}"),
-    }
-}
-
-pub(super) fn invoice(id: &str, total: &str, rest: &[&str]) -> Invoice {
-    let state = if rest.contains(&"draft") {
-        "draft"
-    } else if rest.contains(&"cancelled") {
-        "cancel"
-    } else {
-        "posted"
-    };
-    Invoice {
-        id: id.parse().unwrap(),
-        name: Some(format!("FAC {id}")),
-        kind: if rest.contains(&"credit") { "out_refund" } else { "out_invoice" }.to_owned(),
-        state: state.to_owned(),
-        payment_state: after(rest, "is").unwrap_or("not_paid").to_owned(),
-        company_id: number(after(rest, "company"), 1),
-        currency: after(rest, "in").unwrap_or("CLP").to_owned(),
-        total: total.to_owned(),
-        residual: after(rest, "residual").unwrap_or(total).to_owned(),
-        payments: u32::try_from(number(after(rest, "payments"), 0)).unwrap(),
-    }
-}
-
-pub(super) fn transaction(reference: &str, state: &str) -> Transaction {
-    Transaction {
-        reference: reference.to_owned(),
-        provider_reference: Some("chk_1".to_owned()),
-        ours: false,
-        state: state.to_owned(),
-        amount: "1000".to_owned(),
-        currency: "CLP".to_owned(),
-        company_id: 1,
-    }
-}
-
-pub(super) fn booking(transaction: &str, amount: Money) -> Booking {
-    Booking {
-        transaction: transaction.to_owned(),
-        payment: Some("PBNK1/2026/00001".to_owned()),
-        amount,
-        date: Some("2026-01-05".parse().unwrap()),
-        orders: vec!["S1".to_owned()],
-        invoices: Vec::new(),
-        credit: None,
-    }
-}
-
 /// What stands in Odoo once a command that enters money was carried out.
 pub(super) fn booking_of(command: &Command) -> Option<Booking> {
     let (amount, date) = match command {
@@ -558,20 +382,4 @@ pub(super) fn verdict_text(verdict: &Verdict) -> String {
         Verdict::Canceled { transaction } => format!("canceled {transaction}"),
         Verdict::Completed(booking) => format!("completed {}", booking.transaction),
     }
-}
-
-pub(super) fn after<'a>(words: &[&'a str], name: &str) -> Option<&'a str> {
-    words.iter().position(|word| *word == name).map(|place| words[place + 1])
-}
-
-pub(super) fn number(text: Option<&str>, otherwise: i64) -> i64 {
-    text.map_or(otherwise, |text| text.parse().unwrap())
-}
-
-pub(super) fn money(minor: &str, currency: &str) -> Money {
-    Money::new(minor.parse().unwrap(), Currency::parse(currency).unwrap())
-}
-
-pub(super) fn timestamp(text: &str) -> Timestamp {
-    text.parse().unwrap()
 }
