@@ -7,7 +7,7 @@
 //! the append starts over. Whatever crashes in between, the effect has a name in Odoo that can
 //! be taken once ([`crate::odoo`]).
 //!
-//! Read next: [`look`] (observe and decide, which a plan for people shares) and [`perform`].
+//! Read next: [`look`] (observe and decide, which a plan for people shares) and `perform`.
 //! Not here: what is decided ([`crate::domain::decide`]); the loop that claims ([`crate::run`]);
 //! outages ([`crate::weather`]).
 

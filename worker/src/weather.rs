@@ -7,9 +7,9 @@
 //! waits when they answer.
 //!
 //! Before an outage is told the system is asked once more, with a question like an event's own
-//! ([`rehearse`]): if it answers that, the trouble is the event's, and the event says so itself.
+//! (`rehearse`): if it answers that, the trouble is the event's, and the event says so itself.
 //!
-//! Not here: what is counted between calls ([`failures`]), the breaker and the limits of a host
+//! Not here: what is counted between calls (`failures`), the breaker and the limits of a host
 //! ([`crate::odoo::host`]).
 
 mod failures;

@@ -1,7 +1,7 @@
 //! One Odoo host, seen from one process: a limit of calls at once, a breaker, and obedience to
 //! `Retry-After`. All accounts of the host share it, whatever their databases.
 //!
-//! The breaker opens after [`FAILURES_MAX`] calls in a row that the host did not answer
+//! The breaker opens after `FAILURES_MAX` calls in a row that the host did not answer
 //! usefully; then one call at a time tries it, after a wait that grows from one second to a
 //! minute. A call that is not made says so ([`OdooError::Closed`]): it is no new evidence.
 //! In memory only, and each process its own: forgetting it costs a few calls.

@@ -3,7 +3,7 @@
 //!
 //! The look and the decision are those of [`crate::settle`]; only what follows is left out. A
 //! stream's events are taken in order, each as if what was decided before it had been done. Not
-//! here: releasing ([`super::held`]), the words ([`super::words`]).
+//! here: releasing ([`super::held`]), the words (`words`).
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,7 +1,7 @@
 //! Looking at Ventipay and Odoo, one call each, writing nothing: what [`super::settle`] decides
 //! by, and what a plan for people shows.
 //!
-//! Not here: deciding ([`crate::domain::decide`]) and doing ([`super::perform`]).
+//! Not here: deciding ([`crate::domain::decide`]) and doing (`perform`).
 
 use crate::account::{AccountShell, Current};
 use crate::domain::decide::Seen;

@@ -6,8 +6,8 @@
 //! 2. [`decide`]: given what was seen, does it rest, or what is to be done in Odoo?
 //! 3. [`conclude`]: given what came of that, where does it rest?
 //!
-//! A paid checkout is judged in [`paid`]: what all modes share, then [`transaction`] (mode A)
-//! and [`order`] (mode B), in Hybrid one after the other. A canceled one in [`canceled`].
+//! A paid checkout is judged in `paid`: what all modes share, then `transaction` (mode A)
+//! and `order` (mode B), in Hybrid one after the other. A canceled one in `canceled`.
 //! [`rest`] turns a verdict into the fact it leaves. Not here: when a Pending event is tried
 //! again ([`crate::retry`]).
 
