@@ -134,7 +134,10 @@ impl Screen {
             || self.say("customer credit", "saldo a favor").to_owned(),
             |invoice| format!("{} {}", invoice.name, invoice.payment_state),
         );
-        format!("{payment} → {}, {invoice}", booking.orders.join(", "))
+        // A payment of an invoice alone names no order.
+        let documents: Vec<&str> =
+            booking.orders.iter().map(String::as_str).chain([invoice.as_str()]).collect();
+        format!("{payment} → {}", documents.join(", "))
     }
 
     pub(super) fn balance(self, sums: &[Sums]) {
