@@ -162,3 +162,45 @@ fn log_change(failing: &mut Option<PublishError>, outcome: Option<PublishError>)
     }
     *failing = outcome;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use bytes::Bytes;
+
+    use super::*;
+
+    /// A broker that was sent the messages and answers nothing.
+    struct Silent;
+
+    #[async_trait::async_trait]
+    impl Publisher for Silent {
+        async fn publish(&self, _: &[Message]) -> Result<(), PublishError> {
+            pending().await
+        }
+    }
+
+    // Told at the queue itself: through `submit` the sender's own deadline, which ends in the
+    // same moment, may hide what the batch was told.
+    #[tokio::test]
+    async fn a_broker_that_does_not_answer_in_time_has_stored_nothing() {
+        let (entries, outcomes): (Vec<_>, Vec<_>) = (0..2)
+            .map(|_| {
+                let (done, outcome) = oneshot::channel();
+                let message = Message {
+                    subject: "ventipay.events.main.checkout.paid".to_owned(),
+                    headers: Vec::new(),
+                    body: Bytes::new(),
+                };
+                (Entry { message, deadline: Instant::now(), done }, outcome)
+            })
+            .unzip();
+        let unknown = Err(PublishError::Unknown("no answer in time".to_owned()));
+
+        assert_eq!(publish(&Silent, entries).await, Some(unknown.clone()));
+        for outcome in outcomes {
+            assert_eq!(outcome.await, Ok(unknown.clone()));
+        }
+    }
+}
