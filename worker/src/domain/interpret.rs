@@ -1,29 +1,36 @@
 //! Bytes to facts. Total: whatever was signed becomes an event; what does not read becomes
 //! the event that says so, stored raw and parked. There is no error path.
 //!
-//! The shapes are those of `ventipay-api.md` 4.3, 4.6 and 5.2. Not here: what follows from a
-//! fact ([`super::decide`]).
+//! Here is the envelope (`ventipay-api.md` 4.3), the stream an event belongs to, and the keys an
+//! order is found by; each family of objects has a file of its own, and [`read`] is how they read
+//! fields. Not here: what follows from a fact ([`super::decide`]).
 
 use concilia_shared::broker;
 use concilia_shared::id::{AccountName, CheckoutId, EventId, StreamId};
-use concilia_shared::money::{Currency, Money};
 use concilia_shared::webhook::{Webhook, body_hash};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::event::{CheckoutCanceled, CheckoutPaid, Fact, WebhookReceived};
+use super::event::{Source, WebhookReceived};
+use super::fact::{DisputeState, Fact, InvoiceState, PaymentResult, SubscriptionState};
 use super::reason::Problem;
 use super::strict_json;
+
+mod checkout;
+
+mod dispute;
+
+mod payment;
+
+mod read;
+
+mod subscription;
 
 /// Longest event type that is shown, in characters; a longer one is kept only in the bytes.
 const TYPE_CHARS_MAX: usize = 64;
 
 /// Longest value used to look an order up, in characters: longer than any Odoo reference.
 const KEY_CHARS_MAX: usize = 200;
-
-/// Largest amount believed, in minor units: more than any
-/// payment, and small enough that sums of thousands still fit.
-const AMOUNT_MAX: i64 = 1_000_000_000_000_000;
 
 /// What the webhook says, and the stream it belongs to.
 pub fn interpret(webhook: &Webhook) -> (WebhookReceived, StreamId) {
@@ -46,6 +53,7 @@ pub fn interpret(webhook: &Webhook) -> (WebhookReceived, StreamId) {
         received_at: webhook.received_at,
         late_s: webhook.late_s,
         fact,
+        source: None,
     };
     (told, stream)
 }
@@ -82,6 +90,7 @@ pub fn interpret_stray(
         received_at,
         late_s: None,
         fact,
+        source: None,
     };
     (webhook, told, stream)
 }
@@ -132,83 +141,61 @@ fn live(envelope: &Value) -> Option<bool> {
 }
 
 fn fact(envelope: &Value) -> Fact {
-    match envelope.get("type").and_then(Value::as_str) {
-        None => missing("type"),
-        Some("checkout.paid" | "checkout.canceled") if live(envelope).is_none() => missing("live"),
-        Some("checkout.paid") => match checkout_paid(&envelope["data"]) {
-            Ok(paid) => Fact::CheckoutPaid(paid),
-            Err(problem) => Fact::Unreadable { problem },
-        },
-        Some("checkout.canceled") => match checkout_canceled(&envelope["data"]) {
-            Ok(canceled) => Fact::CheckoutCanceled(canceled),
-            Err(problem) => Fact::Unreadable { problem },
-        },
-        Some(_) => Fact::Other,
-    }
-}
-
-fn checkout_paid(data: &Value) -> Result<CheckoutPaid, Problem> {
-    let in_bounds = |minor: &i64| (1..=AMOUNT_MAX).contains(minor);
-    let minor = data.get("amount").and_then(Value::as_i64).filter(in_bounds);
-    let checkout = checkout_id(data)?;
-    let code = text(data, "currency").ok_or_else(|| field("currency"))?;
-    let currency = Currency::parse(code)
-        .ok_or_else(|| Problem::UnknownCurrency { code: code.chars().take(16).collect() })?;
-    let flag = |name: &str| match data.get(name) {
-        None | Some(Value::Null) => Ok(false),
-        Some(value) => value.as_bool().ok_or_else(|| field(name)),
+    let Some(told) = envelope.get("type").and_then(Value::as_str) else {
+        return missing("type");
     };
-    Ok(CheckoutPaid {
-        checkout,
-        amount: Money::new(minor.ok_or_else(|| field("amount"))?, currency),
-        paid_at: instant(data, "paid_at")?,
-        status: status(data),
-        refunded: flag("refunded")?,
-        disputed: flag("disputed")?,
-    })
-}
-
-fn checkout_canceled(data: &Value) -> Result<CheckoutCanceled, Problem> {
-    Ok(CheckoutCanceled {
-        checkout: checkout_id(data)?,
-        canceled_at: instant(data, "canceled_at")?,
-        status: status(data),
-    })
-}
-
-fn checkout_id(data: &Value) -> Result<CheckoutId, Problem> {
-    let id = text(data, "id").ok_or_else(|| field("id"))?;
-    CheckoutId::parse(id).map_err(|_| field("id"))
-}
-
-fn text<'a>(data: &'a Value, name: &str) -> Option<&'a str> {
-    data.get(name).and_then(Value::as_str)
-}
-
-fn status(data: &Value) -> Option<String> {
-    text(data, "status").map(|status| status.chars().take(32).collect())
-}
-
-fn instant(data: &Value, name: &str) -> Result<Option<Timestamp>, Problem> {
-    match data.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => {
-            let read = value.as_str().and_then(|text| text.parse().ok());
-            read.map(Some).ok_or_else(|| field(name))
-        }
+    let read = of_type(told, &envelope["data"]);
+    if read.is_some() && live(envelope).is_none() {
+        return missing("live");
+    }
+    match read {
+        None => Fact::Other,
+        Some(Ok(fact)) => fact,
+        Some(Err(problem)) => Fact::Unreadable { problem },
     }
 }
 
-fn field(path: &str) -> Problem {
-    Problem::Field { path: format!("data.{path}") }
+/// The fact of a type we act on; `None` for all others.
+fn of_type(told: &str, data: &Value) -> Option<Result<Fact, Problem>> {
+    let (family, step) = told.split_once('.')?;
+    let result = |word: &str| match word {
+        "succeeded" | "captured" => Some(PaymentResult::Succeeded),
+        "failed" => Some(PaymentResult::Failed),
+        _ => None,
+    };
+    Some(match (family, step) {
+        ("checkout", "paid") => checkout::paid(data).map(Fact::CheckoutPaid),
+        ("checkout", "canceled") => checkout::canceled(data).map(Fact::CheckoutCanceled),
+        ("checkout", "refunded") => checkout::refunded(data).map(Fact::CheckoutRefunded),
+        ("charge", step) => payment::charge(data, result(step)?).map(Fact::PaymentTold),
+        // Of no checkout, there is nobody to ask what was refunded.
+        ("payment", "refunded") => Ok(Fact::CheckoutRefunded(payment::refunded(data)?)),
+        ("payment", step) => payment::payment(data, result(step)?).map(Fact::PaymentTold),
+        ("dispute", step) => {
+            dispute::told(data, DisputeState::parse(step)?).map(Fact::DisputeTold)
+        }
+        ("subscription", step) => {
+            let state = SubscriptionState::parse(step)?;
+            subscription::told(data, state).map(Fact::SubscriptionTold)
+        }
+        ("invoice", step) => {
+            let state = InvoiceState::parse(step)?;
+            subscription::invoice(data, state).map(Fact::InvoiceTold)
+        }
+        ("setup_intent", "succeeded") => subscription::card(data).map(Fact::CardEnrolled),
+        _ => return None,
+    })
 }
 
 fn missing(path: &str) -> Fact {
     Fact::Unreadable { problem: Problem::Field { path: path.to_owned() } }
 }
 
-/// `checkout-chk_…` for a checkout, `<object>-<id>` for another object that names itself,
-/// `unread-<hash>` for a body that does not read, else `event-<id>`.
+/// What names a checkout belongs to that checkout's stream, `checkout-chk_…`, but for what has a
+/// life of its own: `dispute-…`, `subscription-…`, `invoice-…`. A payment without a checkout is
+/// `payment-…`, told by whichever family; a charge that names no payment `charge-…`. Another
+/// object that names itself is `<object>-<id>`, a body that does not read `unread-<hash>`, else
+/// it is `event-<id>`.
 fn stream(
     account: &AccountName,
     event: &EventId,
@@ -218,8 +205,17 @@ fn stream(
     let object = match fact {
         Fact::CheckoutPaid(paid) => Some(format!("checkout-{}", paid.checkout)),
         Fact::CheckoutCanceled(canceled) => Some(format!("checkout-{}", canceled.checkout)),
+        Fact::CheckoutRefunded(refunded) => Some(format!("checkout-{}", refunded.checkout)),
+        Fact::PaymentTold(told) => match (&told.checkout, &told.payment, &told.charge) {
+            (Some(checkout), _, _) => Some(format!("checkout-{checkout}")),
+            (None, Some(payment), _) => Some(format!("payment-{payment}")),
+            (None, None, charge) => charge.as_ref().map(|charge| format!("charge-{charge}")),
+        },
+        Fact::DisputeTold(told) => Some(format!("dispute-{}", told.dispute)),
+        Fact::SubscriptionTold(told) => Some(format!("subscription-{}", told.subscription)),
+        Fact::InvoiceTold(told) => Some(format!("invoice-{}", told.invoice)),
         Fact::Unreadable { .. } => None,
-        Fact::Other => envelope.and_then(object),
+        Fact::CardEnrolled(_) | Fact::Other => envelope.and_then(object),
     };
     object
         .and_then(|object| StreamId::of(account, &object).ok())
