@@ -180,8 +180,94 @@ pub struct CheckoutNow {
     pub amount: Money,
     /// Refunded, wholly or in part.
     pub refunded: bool,
+    /// All that was refunded so far: `refunded_amount`, else what `available_for_refund` lacks
+    /// of the amount. Absent where neither tells.
+    pub refunded_amount: Option<Money>,
     /// Disputed.
     pub disputed: bool,
+    /// When it was paid.
+    pub paid_at: Option<Timestamp>,
+    /// The payment it was paid by (`pay_…`): what the older event family calls it.
+    pub payment_id: Option<String>,
+}
+
+/// What Ventipay's API answered about a dispute, a subscription or an invoice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown<T> {
+    /// No API key is configured.
+    NotAsked,
+    /// Ventipay does not know it (404).
+    Unknown,
+    /// As it stands now.
+    Now(T),
+    /// The answer does not read as what was asked for.
+    Unreadable {
+        /// The path that does not read.
+        path: String,
+    },
+}
+
+/// A dispute as Ventipay's API shows it now. Its fields are not documented, only its states
+/// (`ventipay-api.md` 5.9): what is absent was not told under a name we know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DisputeNow {
+    /// `needs_response`, `under_review`, `won`, `lost`, `charge_refunded`.
+    pub status: String,
+    /// What is disputed, never negative.
+    pub amount: Option<Money>,
+    /// The buyer's reason, a word.
+    pub reason: Option<String>,
+    /// Until when evidence is taken.
+    pub deadline: Option<Timestamp>,
+    /// The disputed checkout.
+    pub checkout: Option<CheckoutId>,
+    /// The disputed payment.
+    pub payment_id: Option<String>,
+    /// The disputed charge.
+    pub charge_id: Option<String>,
+    /// The customer who disputes.
+    pub customer_id: Option<String>,
+}
+
+/// A subscription as Ventipay's API shows it now (`ventipay-api.md` 5.5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionNow {
+    /// `incomplete`, `trialing`, `active`, `past_due`, `suspended`, `unpaid`, `canceled`.
+    pub status: String,
+    /// Why it is so, a word (`canceled_by_merchant`).
+    pub reason: Option<String>,
+    /// What a period costs.
+    pub amount: Option<Money>,
+    /// Its customer.
+    pub customer_id: Option<String>,
+    /// Begin of the current period.
+    pub period_start: Option<Timestamp>,
+    /// End of the current period.
+    pub period_end: Option<Timestamp>,
+    /// When it was canceled.
+    pub canceled_at: Option<Timestamp>,
+}
+
+/// An invoice ("nota de venta") as Ventipay's API shows it now. Its fields are not documented,
+/// only its states (`ventipay-api.md` 5.6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvoiceNow {
+    /// `draft`, `open`, `paid`, `uncollectible`, `void`.
+    pub status: String,
+    /// What it asks for.
+    pub amount: Option<Money>,
+    /// The subscription it is a period of.
+    pub subscription_id: Option<String>,
+    /// Its customer.
+    pub customer_id: Option<String>,
+    /// The checkout it was paid through.
+    pub checkout: Option<CheckoutId>,
+    /// The payment it was paid by.
+    pub payment_id: Option<String>,
+    /// The charge it was paid by.
+    pub charge_id: Option<String>,
+    /// The merchant's own reference.
+    pub external_id: Option<String>,
     /// When it was paid.
     pub paid_at: Option<Timestamp>,
 }

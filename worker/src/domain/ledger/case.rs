@@ -119,8 +119,10 @@ impl Case {
                     status: (*status).to_owned(),
                     amount: money(amount, currency),
                     refunded: rest.contains(&"refunded"),
+                    refunded_amount: None,
                     disputed: rest.contains(&"disputed"),
                     paid_at: after(rest, "at").map(timestamp),
+                    payment_id: None,
                 });
             }
             ["told", event, "canceled", rest @ ..] => {
