@@ -42,6 +42,24 @@ pub enum Fact {
     },
 }
 
+impl Fact {
+    /// The amount it tells of: paid, disputed, charged each period, or gone back in all.
+    pub fn amount(&self) -> Option<Money> {
+        match self {
+            Self::CheckoutPaid(paid) => Some(paid.amount),
+            Self::CheckoutRefunded(refunded) => refunded.refunded,
+            Self::PaymentTold(told) => told.amount,
+            Self::DisputeTold(told) => told.amount,
+            Self::SubscriptionTold(told) => told.amount,
+            Self::InvoiceTold(told) => told.amount,
+            Self::CheckoutCanceled(_)
+            | Self::CardEnrolled(_)
+            | Self::Other
+            | Self::Unreadable { .. } => None,
+        }
+    }
+}
+
 /// A checkout that Ventipay says was paid (`ventipay-api.md` 4.6, 5.2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckoutPaid {

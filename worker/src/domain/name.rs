@@ -81,6 +81,21 @@ impl PaymentName {
         Self(format!("invoice-{invoice}"))
     }
 
+    /// Reads a name back from Odoo; `None` for what is no payment's.
+    pub fn parse(text: &str) -> Option<Self> {
+        let own = |prefix: &str| text.strip_prefix(prefix).and_then(ObjectId::parse);
+        let ours = CheckoutId::parse(text).is_ok()
+            || ["payment-", "charge-", "invoice-"].iter().any(|prefix| own(prefix).is_some());
+        // Refunds have names that start as their payment's.
+        let child = text.contains("-refund-after-") || text.contains("-dispute-");
+        (ours && !child).then(|| Self(text.to_owned()))
+    }
+
+    /// The object of the stream that tells the payment of this name.
+    pub fn stream_object(&self) -> String {
+        if self.0.starts_with("chk_") { format!("checkout-{self}") } else { self.0.clone() }
+    }
+
     /// The name of the refund that follows what of the payment is already refunded: two workers
     /// with different views ask for different names, two with the same view for one.
     pub fn refund_after(&self, refunded: Money) -> String {
@@ -131,5 +146,19 @@ mod tests {
         let refunded = Money::new(25_000, Currency::Clf);
         assert_eq!(name.refund_after(refunded), "chk_1-refund-after-25000");
         assert_eq!(name.lost_dispute(&id), "chk_1-dispute-1");
+        assert_eq!(name.stream_object(), "checkout-chk_1");
+        assert_eq!(PaymentName::of_payment(&id).stream_object(), "payment-1");
+    }
+
+    #[test]
+    fn a_name_read_back_is_a_payments_and_no_refunds() {
+        for name in ["chk_1", "payment-pay_1", "charge-1", "invoice-in_1"] {
+            assert_eq!(PaymentName::parse(name).unwrap().as_str(), name);
+        }
+        let others =
+            ["chk_1-refund-after-0", "chk_1-dispute-dp_1", "dispute-1", "provider_company_1", ""];
+        for other in others {
+            assert_eq!(PaymentName::parse(other), None, "{other}");
+        }
     }
 }

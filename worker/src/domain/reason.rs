@@ -46,10 +46,19 @@ pub enum RecordReason {
     ToldBefore,
     /// The checkout was canceled, and Odoo has no transaction of it that could be.
     NothingToCancel,
-    /// Told canceled, but Ventipay shows the checkout in another final state by now.
+    /// Told of a state that the object has left by now.
     Overtaken {
-        /// The status Ventipay answered.
+        /// The state it is in.
         status: String,
+    },
+    /// A charge or payment of which Odoo has no transaction that could be confirmed.
+    NothingToConfirm,
+    /// What went back is of a payment that is not this account's to book.
+    PaymentNotBooked,
+    /// The payment is booked under another of its names.
+    BookedElsewhere {
+        /// The name.
+        name: String,
     },
 }
 
@@ -100,6 +109,13 @@ pub enum PendingReason {
     /// Ventipay does not (yet) say that it is canceled.
     NotCanceledYet {
         /// The status Ventipay answered.
+        status: String,
+    },
+    /// What went back is of a payment that is not booked yet; it goes on when that is.
+    NotBookedYet,
+    /// Ventipay does not (yet) say that as much went back.
+    NotRefundedYet {
+        /// What Ventipay answered was refunded, as text.
         status: String,
     },
     /// Odoo changed between looking and booking.
@@ -282,6 +298,31 @@ pub enum ParkReason {
     /// Canceled, though it was paid: nothing is undone by itself.
     CanceledAfterPayment {
         /// What stands in Odoo, or the event that told the payment.
+        document: String,
+    },
+    /// Money went back, but neither the event nor Ventipay says how much in all.
+    RefundUnclear,
+    /// More went back than was paid.
+    RefundAbovePayment {
+        /// What Ventipay says went back in all.
+        refunded: Money,
+        /// What was booked.
+        booked: Money,
+    },
+    /// Two facts about one object contradict each other.
+    ContradictingFacts {
+        /// What the log holds, in words.
+        known: String,
+        /// What was told now, in words.
+        told: String,
+    },
+    /// The amount cannot be written exactly in the document's currency.
+    RoundingLost {
+        /// What Ventipay says was paid.
+        paid: Money,
+        /// The document's currency in Odoo.
+        currency: String,
+        /// The document's name.
         document: String,
     },
     /// An invoice of the transaction is not posted: confirming would post it.

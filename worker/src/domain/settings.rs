@@ -5,7 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use concilia_shared::config::{Account, CreditPolicy, Environment, Mode, QuotationPolicy};
+use concilia_shared::config::{
+    Account, CardPolicy, CreditNotePolicy, CreditPolicy, CustomerPolicy, DisputePolicy,
+    Environment, InvoicePolicy, Mode, QuotationPolicy, UfPolicy,
+};
 use jiff::Timestamp;
 
 /// The settings decisions are made by.
@@ -29,6 +32,20 @@ pub struct Settings {
     pub quotations: QuotationPolicy,
     /// What becomes of a payment whose order has no invoice.
     pub without_invoice: CreditPolicy,
+    /// Which of Odoo's two currencies Ventipay's CLF is.
+    pub uf: UfPolicy,
+    /// Whether a draft credit note is made for a refund.
+    pub credit_notes: CreditNotePolicy,
+    /// What becomes of a dispute that is lost.
+    pub lost_disputes: DisputePolicy,
+    /// What becomes of a paid invoice of a subscription of which Odoo has none.
+    pub subscription_invoices: InvoicePolicy,
+    /// Internal reference of the product such an invoice is made with.
+    pub subscription_product: Option<String>,
+    /// What becomes of a card a customer enrolled.
+    pub cards: CardPolicy,
+    /// What becomes of a customer Odoo does not know.
+    pub customers: CustomerPolicy,
     /// The company booked into; `None` if the account has no Odoo.
     pub company_id: Option<i64>,
     /// Whether Ventipay's API is asked before booking.
@@ -48,6 +65,13 @@ impl Settings {
             book_from: account.book_from,
             quotations: account.quotations,
             without_invoice: account.without_invoice,
+            uf: account.uf,
+            credit_notes: account.credit_notes,
+            lost_disputes: account.lost_disputes,
+            subscription_invoices: account.subscription_invoices,
+            subscription_product: account.subscription_product.clone(),
+            cards: account.cards,
+            customers: account.customers,
             company_id: account.odoo.as_ref().map(|odoo| odoo.company_id),
             asks_ventipay: account
                 .ventipay

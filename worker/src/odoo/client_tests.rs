@@ -9,11 +9,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use concilia_shared::config::Transport;
-use concilia_shared::id::CheckoutId;
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::domain::name::PaymentName;
 
 /// What is answered next, and what was called.
 #[derive(Default)]
@@ -63,10 +63,10 @@ fn bindings(observe: i64, book: i64) -> (u16, Value) {
 fn observed(database: &str, names: &[&str]) -> (u16, Value) {
     let items: Vec<Value> = names
         .iter()
-        .map(|name| json!({"name": name, "booked": false, "transactions": [], "candidates": [], "probes": []}))
+        .map(|name| json!({"name": name, "booked": false, "transactions": [], "candidates": [], "probes": [], "invoices": []}))
         .collect();
     let answer = json!({
-        "protocol": 2, "action": "observe", "version": actions::VERSION, "database": database,
+        "protocol": actions::PROTOCOL, "action": "observe", "version": actions::VERSION, "database": database,
         "actions": {"observe": actions::OBSERVE.sha256(), "book": actions::BOOK.sha256()},
         "provider": {"id": 7, "state": "test", "ready": true}, "items": items, "news": false,
     });
@@ -81,10 +81,8 @@ fn gone() -> (u16, Value) {
 
 fn lookups(names: &[&str]) -> Vec<Lookup> {
     let lookup = |name: &&str| Lookup {
-        checkout: CheckoutId::parse(*name).unwrap(),
-        references: Vec::new(),
-        probes: Vec::new(),
-        domain: None,
+        names: vec![PaymentName::parse(name).unwrap()],
+        ..Lookup::default()
     };
     names.iter().map(lookup).collect()
 }
@@ -182,7 +180,7 @@ async fn an_unknown_outcome_is_one_only_where_something_may_have_been_written() 
     let (client, _) = client([bindings(10, 11), cut_off(), cut_off()]).await;
     let error = client.observe(&lookups(&["chk_1"])).await.unwrap_err();
     assert!(matches!(error, OdooError::Unavailable { .. }), "{error:?}");
-    let complete = Command::Complete { checkout: CheckoutId::parse("chk_1").unwrap() };
+    let complete = Command::Complete { name: PaymentName::parse("chk_1").unwrap() };
     let error = client.perform(&[complete]).await.unwrap_err();
     assert!(matches!(error, OdooError::Unknown { .. }), "{error:?}");
 }

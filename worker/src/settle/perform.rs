@@ -2,9 +2,9 @@
 //!
 //! Not here: what is to be done ([`crate::domain::decide`]).
 
-use super::{Calls, Judged};
+use super::Calls;
 use crate::crash;
-use crate::domain::decide;
+use crate::domain::decide::{self, Verdict};
 use crate::domain::event::{Matched, System};
 use crate::domain::observe::Command;
 use crate::domain::reason::{NotReady, PendingReason};
@@ -18,7 +18,11 @@ const TRIES: usize = 3;
 impl Calls<'_> {
     /// Performs under a name that can be taken once: after an unknown outcome or a race, the
     /// same call again tells what became of it.
-    pub(super) async fn perform(&self, command: &Command, matched: Option<Matched>) -> Judged {
+    pub(super) async fn perform(
+        &self,
+        command: &Command,
+        matched: Option<Matched>,
+    ) -> Result<Verdict, Trouble> {
         crash::point("settle.decided");
         let Some(odoo) = &self.account.odoo else {
             return Err(Trouble::of(PendingReason::NotReady { why: NotReady::NoOdoo }));
@@ -35,12 +39,12 @@ impl Calls<'_> {
                     outcomes.pop()
                 }
                 Err(OdooError::Unknown { detail }) => {
-                    tracing::warn!(checkout = %command.checkout(), detail, "outcome unknown, asking again");
+                    tracing::warn!(name = %command.name(), detail, "outcome unknown, asking again");
                     last = Trouble::of(PendingReason::OdooUnavailable).performing();
                     None
                 }
                 Err(error) => {
-                    tracing::warn!(checkout = %command.checkout(), %error, "Odoo did not answer");
+                    tracing::warn!(name = %command.name(), %error, "Odoo did not answer");
                     return Err(Trouble::of_odoo(&error, now).performing());
                 }
             };

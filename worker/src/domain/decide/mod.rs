@@ -7,25 +7,33 @@
 //! 3. [`conclude`]: given what came of that, where does it rest?
 //!
 //! A paid checkout is judged in `paid`: what all modes share, then `transaction` (mode A)
-//! and `order` (mode B), in Hybrid one after the other. A canceled one in `canceled`.
+//! and `order` (mode B), in Hybrid one after the other. A canceled one in `canceled`, one of
+//! which money went back in `refunded`, what charges and payments tell in `payment`.
 //! [`rest`] turns a verdict into the fact it leaves. Not here: when a Pending event is tried
 //! again ([`crate::retry`]).
 
 mod canceled;
+mod currency;
 mod order;
 mod paid;
+mod payment;
+mod refunded;
 mod rest;
 mod transaction;
 
 use concilia_shared::config::Mode;
 
-use super::event::{Booking, Fact, Matched};
+use concilia_shared::id::CheckoutId;
+
+use super::event::{Booking, Matched, RefundBooking};
+use super::fact::Fact;
 use super::interpret::match_keys;
 use super::observe::{AtVentipay, Command, InOdoo, Lookup, Outcome, Probe, Reference};
 use super::reason::{IgnoreReason, NotReady, ParkReason, PendingReason, RecordReason};
 use super::settings::Settings;
 use super::state::{State, Status, Told};
 
+pub use refunded::most_told;
 pub use rest::rest;
 
 /// Tries after which a checkout Ventipay does not know is given to a person: about 8 minutes
@@ -51,8 +59,15 @@ pub enum Verdict {
     Parked(ParkReason),
     /// In Odoo: by this booking, or found there (then without match).
     Booked(Box<Booking>, Option<Box<Matched>>, Option<Mode>),
+    /// What went back is in Odoo: entered, or found there; with the payment as it stands now.
+    Refunded(Box<RefundBooking>, Box<Booking>),
     /// Its transaction is cancelled in Odoo.
     Canceled {
+        /// The transaction's reference.
+        transaction: String,
+    },
+    /// Its transaction is set to error in Odoo.
+    Failed {
         /// The transaction's reference.
         transaction: String,
     },
@@ -76,9 +91,11 @@ pub enum Decision {
     Rest(Verdict),
     /// Do this; what it is for was found so.
     Do(Command, Option<Matched>),
+    /// Nobody told of this checkout, and Ventipay says that it was paid: take it in first.
+    Learn(CheckoutId),
 }
 
-/// What was seen of a checkout.
+/// What was seen of what an event is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// In Odoo.
@@ -90,17 +107,15 @@ pub struct Seen {
 /// Judges an event from the log alone, or says what to look up. `body` is its payload, for
 /// the keys: they follow today's settings, not those of the day it came.
 pub fn plan(told: &Told, state: &State, settings: &Settings, body: Option<&[u8]>) -> Plan {
-    let judged = match &told.webhook.fact {
-        Fact::Other => Some(Verdict::Recorded(RecordReason::NothingToDo)),
-        Fact::Unreadable { problem } => {
-            Some(Verdict::Parked(ParkReason::Unreadable { problem: problem.clone() }))
-        }
-        Fact::CheckoutPaid(_) | Fact::CheckoutCanceled(_) => other_environment(told, settings),
-    };
-    let judged = judged.or_else(|| match &told.webhook.fact {
+    if let Some(verdict) = of_itself(told) {
+        return Plan::Rest(verdict);
+    }
+    let judged = other_environment(told, settings).or_else(|| match &told.webhook.fact {
         Fact::CheckoutPaid(paid) => paid::from_the_log(told, paid, state, settings),
         Fact::CheckoutCanceled(_) => canceled::from_the_log(told, state, settings),
-        Fact::Other | Fact::Unreadable { .. } => None,
+        Fact::CheckoutRefunded(refunded) => refunded::from_the_log(told, refunded, state, settings),
+        Fact::PaymentTold(payment) => payment::from_the_log(told, payment, state, settings),
+        _ => None,
     });
     if let Some(verdict) = judged {
         return Plan::Rest(verdict);
@@ -108,24 +123,18 @@ pub fn plan(told: &Told, state: &State, settings: &Settings, body: Option<&[u8]>
     if settings.company_id.is_none() {
         return Plan::Rest(Verdict::Pending(PendingReason::NotReady { why: NotReady::NoOdoo }));
     }
-    match (body, &told.webhook.fact) {
-        (None, _) => Plan::Rest(Verdict::Parked(ParkReason::PayloadErased)),
-        (Some(body), Fact::CheckoutPaid(paid)) => {
-            let checkout = paid.checkout.clone();
-            let (references, probes) = paid::places(told, settings, body);
-            let domain = settings.domain.clone().filter(|_| told.chosen.is_none());
-            Plan::LookUp(Lookup { checkout, references, probes, domain })
+    // Erased payloads hold back only what is found by their keys.
+    let keys = body.ok_or(Plan::Rest(Verdict::Parked(ParkReason::PayloadErased)));
+    let lookup = match &told.webhook.fact {
+        Fact::CheckoutPaid(paid) => keys.map(|body| paid::lookup(told, paid, settings, body)),
+        Fact::CheckoutCanceled(canceled) => {
+            keys.map(|body| canceled::lookup(canceled, settings, body))
         }
-        (Some(body), Fact::CheckoutCanceled(canceled)) => Plan::LookUp(Lookup {
-            checkout: canceled.checkout.clone(),
-            references: references(body, settings),
-            probes: Vec::new(),
-            domain: None,
-        }),
-        (Some(_), Fact::Other | Fact::Unreadable { .. }) => {
-            Plan::Rest(Verdict::Recorded(RecordReason::NothingToDo))
-        }
-    }
+        Fact::CheckoutRefunded(refunded) => Ok(refunded::lookup(refunded, state)),
+        Fact::PaymentTold(payment) => keys.map(|body| payment::lookup(payment, settings, body)),
+        _ => Err(Plan::Rest(Verdict::Recorded(RecordReason::NothingToDo))),
+    };
+    lookup.map_or_else(|rest| rest, Plan::LookUp)
 }
 
 /// Judges an event by what was seen, or says what to do. `lookup` is what was asked.
@@ -139,7 +148,11 @@ pub fn decide(
     let judged = match &told.webhook.fact {
         Fact::CheckoutPaid(paid) => paid::judge(told, paid, lookup, seen, settings),
         Fact::CheckoutCanceled(canceled) => canceled::judge(told, canceled, state, seen, settings),
-        Fact::Other | Fact::Unreadable { .. } => Err(without_account(told)),
+        Fact::CheckoutRefunded(refunded) => {
+            return refunded::judge(told, refunded, state, lookup, seen, settings);
+        }
+        Fact::PaymentTold(payment) => payment::judge(told, payment, lookup, seen, settings),
+        _ => Err(without_account(told)),
     };
     match judged {
         Ok((command, matched)) => Decision::Do(command, matched),
@@ -150,23 +163,28 @@ pub fn decide(
 /// Judges what came of a command. `None`: somebody else is at it, ask again.
 pub fn conclude(command: &Command, outcome: Outcome, matched: Option<Matched>) -> Option<Verdict> {
     let mode = match command {
-        Command::Book(_) => Mode::B,
-        Command::Confirm(_) => Mode::A,
+        Command::Book(_) => Some(Mode::B),
+        Command::Confirm(_) => Some(Mode::A),
         Command::Complete { .. } => return complete(outcome),
-        Command::Cancel(cancel) => {
-            return Some(match outcome {
-                Outcome::Canceled { transaction } => Verdict::Canceled { transaction },
-                Outcome::Again => return None,
-                other => unfinished(other, &cancel.reference),
-            });
-        }
+        _ => None,
     };
-    Some(match outcome {
-        Outcome::Booked(booking) => {
-            Verdict::Booked(Box::new(booking), matched.map(Box::new), Some(mode))
+    Some(match (outcome, command) {
+        (Outcome::Again, _) => return None,
+        (
+            Outcome::Booked(booking),
+            Command::Book(_) | Command::Confirm(_) | Command::PayInvoice(_),
+        ) => Verdict::Booked(Box::new(booking), matched.map(Box::new), mode),
+        (Outcome::Refunded(refund, booking), Command::Refund(_)) => {
+            Verdict::Refunded(Box::new(refund), Box::new(booking))
         }
-        Outcome::Again => return None,
-        other => unfinished(other, command.checkout().as_str()),
+        (Outcome::Canceled { transaction }, Command::Cancel(_)) => {
+            Verdict::Canceled { transaction }
+        }
+        (Outcome::Failed { transaction }, Command::Fail(_)) => Verdict::Failed { transaction },
+        (other, Command::Cancel(cancel) | Command::Fail(cancel)) => {
+            unfinished(other, &cancel.reference)
+        }
+        (other, command) => unfinished(other, &command.name()),
     })
 }
 
@@ -174,13 +192,11 @@ pub fn conclude(command: &Command, outcome: Outcome, matched: Option<Matched>) -
 fn unfinished(outcome: Outcome, of: &str) -> Verdict {
     match outcome {
         // Somebody did it between our look and our call: look again, and judge all of it.
-        Outcome::Booked(_) | Outcome::Already(_) | Outcome::Canceled { .. } | Outcome::Again => {
-            Verdict::Pending(PendingReason::Changed { what: format!("booked {of}") })
-        }
         Outcome::Changed { what } => Verdict::Pending(PendingReason::Changed { what }),
         Outcome::Refused { why, detail } => {
             Verdict::Parked(ParkReason::RefusedByOdoo { why, detail })
         }
+        _ => Verdict::Pending(PendingReason::Changed { what: format!("booked {of}") }),
     }
 }
 
@@ -197,14 +213,18 @@ fn complete(outcome: Outcome) -> Option<Verdict> {
 
 /// What can be said of an event whose account is not configured: what needs no account.
 pub fn without_account(told: &Told) -> Verdict {
+    of_itself(told)
+        .unwrap_or(Verdict::Pending(PendingReason::NotReady { why: NotReady::NoAccount }))
+}
+
+/// What an event says of itself, whatever the account.
+fn of_itself(told: &Told) -> Option<Verdict> {
     match &told.webhook.fact {
-        Fact::Other => Verdict::Recorded(RecordReason::NothingToDo),
+        Fact::Other => Some(Verdict::Recorded(RecordReason::NothingToDo)),
         Fact::Unreadable { problem } => {
-            Verdict::Parked(ParkReason::Unreadable { problem: problem.clone() })
+            Some(Verdict::Parked(ParkReason::Unreadable { problem: problem.clone() }))
         }
-        Fact::CheckoutPaid(_) | Fact::CheckoutCanceled(_) => {
-            Verdict::Pending(PendingReason::NotReady { why: NotReady::NoAccount })
-        }
+        _ => None,
     }
 }
 
