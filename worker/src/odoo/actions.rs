@@ -39,10 +39,10 @@ pub const BOOK: Action = Action {
 pub const MODEL: &str = "payment.transaction";
 
 /// Version both texts answer with.
-pub const VERSION: &str = "2";
+pub const VERSION: &str = "3";
 
 /// Version of the requests and answers.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// Most items one call may carry: the actions refuse more.
 pub const ITEMS_MAX: usize = 100;
