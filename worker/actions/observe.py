@@ -66,7 +66,7 @@ def booking_row(tx):
 
 LIVE_PAYMENT = ('posted', 'in_process', 'paid')  # 17 says posted, 18 and 19 the other two
 request = env.context['concilia']
-if request['protocol'] != 2 or len(request['items']) > 100:
+if request['protocol'] != 3 or len(request['items']) > 100:
     raise UserError('Concilia: this action speaks protocol 3, with at most 100 items a call.')
 _row, provider = named('provider_company_%d' % request['company_id'], 'payment.provider')
 provider = provider.filtered(lambda found: found.company_id.id == request['company_id'])
