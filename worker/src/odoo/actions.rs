@@ -1,4 +1,4 @@
-//! The two server actions, as this build carries them: their names, texts and hashes.
+//! The server actions, as this build carries them: their names, texts and hashes.
 //!
 //! The texts are `worker/actions/*.py`; their contract is the README there. Not here: putting
 //! them into Odoo ([`super::setup`]) and running them ([`super::client`]).
@@ -35,10 +35,18 @@ pub const BOOK: Action = Action {
     code: include_str!("../../actions/book.py"),
 };
 
-/// The model both hang on: what the bot finds them by.
+/// Writes records of our own, activities and saved cards. No money.
+pub const RECORD: Action = Action {
+    kind: "record",
+    name: "Concilia: record",
+    external_id: "action_record",
+    code: include_str!("../../actions/record.py"),
+};
+
+/// The model all hang on: what the bot finds them by.
 pub const MODEL: &str = "payment.transaction";
 
-/// Version both texts answer with.
+/// Version all texts answer with.
 pub const VERSION: &str = "3";
 
 /// Version of the requests and answers.
@@ -72,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_texts_answer_with_the_version_this_build_expects() {
-        for action in [OBSERVE, BOOK] {
+        for action in [OBSERVE, BOOK, RECORD] {
             assert!(action.code.contains(&format!("VERSION = '{VERSION}'")), "{}", action.name);
             assert!(
                 action.code.contains(&format!("'action': '{}'", action.kind)),

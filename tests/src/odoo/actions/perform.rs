@@ -21,7 +21,7 @@ pub(super) fn perform_all(tx: &mut Tx<'_>, code: &str) -> Outcome<Json> {
         answers[place] = isolated(tx, &request, &request.items[place])?;
     }
     Ok(json!({
-        "protocol": 2, "action": "book", "version": version(code),
+        "protocol": 3, "action": "book", "version": version(code),
         "database": database(tx), "items": answers,
     }))
 }
