@@ -35,7 +35,10 @@ pub const BOOK: Action = Action {
     code: include_str!("../../actions/book.py"),
 };
 
-/// The model both hang on: what the bot finds them by.
+/// All of them, in the order they are put into Odoo: a new one is a line here.
+pub const ALL: [Action; 2] = [OBSERVE, BOOK];
+
+/// The model they hang on: what the bot finds them by.
 pub const MODEL: &str = "payment.transaction";
 
 /// Version both texts answer with.
@@ -72,7 +75,7 @@ mod tests {
 
     #[test]
     fn the_texts_answer_with_the_version_this_build_expects() {
-        for action in [OBSERVE, BOOK] {
+        for action in ALL {
             assert!(action.code.contains(&format!("VERSION = '{VERSION}'")), "{}", action.name);
             assert!(
                 action.code.contains(&format!("'action': '{}'", action.kind)),
