@@ -68,9 +68,10 @@ pub(super) async fn ensure_key(
             old = row;
             Change::of(vec![repair])
         }
-        Some(_) => {
-            Change::of(vec![Repair::new("is refused by Odoo", "replaced, Odoo refused the old one")])
-        }
+        Some(_) => Change::of(vec![Repair::new(
+            "is refused by Odoo",
+            "replaced, Odoo refused the old one",
+        )]),
     };
     if records.is_plan() {
         report.line(object, change);
@@ -110,7 +111,12 @@ async fn keys(records: &Records<'_>, bot: i64) -> Result<Vec<Row>, SetupError> {
 
 /// Why a key must be renewed, and which one it is in Odoo. `None`: it need not be, or it is one
 /// a person made, who knows when it ends.
-fn end_of(series: u64, key: &Secret, kept: &[Row], now: Timestamp) -> Option<(Repair, Option<i64>)> {
+fn end_of(
+    series: u64,
+    key: &Secret,
+    kept: &[Row],
+    now: Timestamp,
+) -> Option<(Repair, Option<i64>)> {
     if series < 18 {
         return None;
     }
@@ -288,7 +294,10 @@ mod tests {
     #[test]
     fn the_end_of_a_key_is_an_argument_from_18_on() {
         assert!(make_code(17, 6).contains("_generate('rpc', 'Concilia')\n"));
-        assert!(make_code(18, 6).contains("'Concilia', datetime.datetime.now() + datetime.timedelta(days=90))\n"));
+        assert!(
+            make_code(18, 6)
+                .contains("'Concilia', datetime.datetime.now() + datetime.timedelta(days=90))\n")
+        );
     }
 
     fn kept(name: &str, until: serde_json::Value) -> Row {

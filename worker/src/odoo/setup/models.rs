@@ -226,7 +226,8 @@ mod tests {
             }
             for words in model.words {
                 let quoted = format!("\"{}\"", words.en);
-                let used = [model.list, model.form, model.search].iter().any(|t| t.contains(&quoted));
+                let used =
+                    [model.list, model.form, model.search].iter().any(|t| t.contains(&quoted));
                 assert!(used, "{}: {:?} stands nowhere", model.name, words.en);
             }
         }

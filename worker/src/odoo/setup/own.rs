@@ -47,8 +47,15 @@ impl Held {
         };
         let of_models = json!([["model", "in", names]]);
         let model_fields = ["name", "model", "state", "is_mail_thread", "is_mail_activity"];
-        let fields_fields =
-            ["name", "model", "ttype", "relation", "currency_field", "required", "field_description"];
+        let fields_fields = [
+            "name",
+            "model",
+            "ttype",
+            "relation",
+            "currency_field",
+            "required",
+            "field_description",
+        ];
         let ours = json!([["model", "in", names], ["name", "=like", "x_%"]]);
         let of_fields = json!([["field_id.model", "in", names]]);
         Ok(Self {
@@ -64,12 +71,14 @@ impl Held {
     }
 
     fn field(&self, model: &Model, field: &Field) -> Option<&Row> {
-        let is_it = |row: &&Row| text(row, "model") == model.name && text(row, "name") == field.name;
+        let is_it =
+            |row: &&Row| text(row, "model") == model.name && text(row, "name") == field.name;
         self.fields.iter().find(is_it)
     }
 
     fn choice(&self, field: i64, value: &str) -> Option<&Row> {
-        let is_it = |row: &&Row| link(row, "field_id") == Some(field) && text(row, "value") == value;
+        let is_it =
+            |row: &&Row| link(row, "field_id") == Some(field) && text(row, "value") == value;
         self.choices.iter().find(is_it)
     }
 }
@@ -124,7 +133,8 @@ fn field_values(field: &Field) -> Value {
         values["currency_field"] = json!("x_currency_id");
     }
     if matches!(field.kind, Kind::Choice(_)) {
-        values["selection_ids"] = field.kind.choices().iter().enumerate().map(choice_command).collect();
+        values["selection_ids"] =
+            field.kind.choices().iter().enumerate().map(choice_command).collect();
     }
     values
 }
@@ -163,7 +173,10 @@ async fn repair_model(
             None => {
                 commands.push(json!([0, 0, field_values(field)]));
                 let name = field.name;
-                repairs.push(Repair::new(format!("lacks the field {name}"), format!("given the field {name}")));
+                repairs.push(Repair::new(
+                    format!("lacks the field {name}"),
+                    format!("given the field {name}"),
+                ));
             }
             Some(row) => {
                 let (changed, what) = field_difference(model, field, row, held)?;

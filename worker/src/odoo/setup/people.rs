@@ -125,15 +125,13 @@ pub(super) async fn close_group(
         let domain = json!([["id", "in", others]]);
         for row in records.search(step, "res.users", domain, &["login"]).await? {
             let login = text(&row, "login");
-            repairs.push(Repair::new(
-                format!("has {login} in it too"),
-                format!("rid of {login}"),
-            ));
+            repairs.push(Repair::new(format!("has {login} in it too"), format!("rid of {login}")));
         }
         let values = json!({users: [[6, 0, [bot]]]});
         records.write(step, model, group, values).await?;
     }
-    report.line(format!("membership of the group {GROUP_NAME} (the bot alone)"), Change::of(repairs));
+    report
+        .line(format!("membership of the group {GROUP_NAME} (the bot alone)"), Change::of(repairs));
     Ok(())
 }
 

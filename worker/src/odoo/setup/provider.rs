@@ -49,10 +49,8 @@ pub(super) async fn ensure_provider(
         report.line(object, Change::Unchanged);
     } else {
         records.write(step, model, provider, json!({"state": state})).await?;
-        let repair = Repair::new(
-            format!("is {found} in Odoo"),
-            format!("put from {found} to {state}"),
-        );
+        let repair =
+            Repair::new(format!("is {found} in Odoo"), format!("put from {found} to {state}"));
         report.line(object, Change::of(vec![repair]));
     }
     Ok(provider)

@@ -39,7 +39,8 @@ async fn ensure_action(
     let step = "the server actions";
     let groups = records.groups_field();
     let fields = ["name", "model_id", "binding_model_id", "state", "code", groups];
-    let (record, mut repairs) = match records.ours(step, action.external_id, MODEL, &fields).await? {
+    let (record, mut repairs) = match records.ours(step, action.external_id, MODEL, &fields).await?
+    {
         None => {
             let values = json!({
                 "name": action.name, "model_id": of_model, "binding_model_id": of_model, "state": "code",
@@ -62,7 +63,10 @@ async fn ensure_action(
     for row in records.search(step, MODEL, domain, &["name"]).await? {
         records.unlink(step, MODEL, &[id(&row)]).await?;
         if let Some(repairs) = &mut repairs {
-            repairs.push(Repair::new("has a double of the same name", "rid of a double of the same name"));
+            repairs.push(Repair::new(
+                "has a double of the same name",
+                "rid of a double of the same name",
+            ));
         }
     }
     Ok(repairs)
@@ -88,7 +92,12 @@ fn difference(
         differs("model_id", json!(of_model), "is on another model", "put back on its model");
     }
     if link(row, "binding_model_id") != Some(of_model) {
-        differs("binding_model_id", json!(of_model), "is not bound to its model", "bound to its model");
+        differs(
+            "binding_model_id",
+            json!(of_model),
+            "is not bound to its model",
+            "bound to its model",
+        );
     }
     if text(row, "state") != "code" {
         differs("state", json!("code"), "does not run its text", "made to run its text");

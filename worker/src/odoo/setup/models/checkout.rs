@@ -1,7 +1,8 @@
 //! `x_ventipay_checkout`: one payment as Ventipay and Odoo have it, with its links.
 
 use super::{
-    ACCOUNT, AMOUNT, COMPANY, CURRENCY, Field, Kind, Model, PARTNER, REVISION, Words, field, identity, words,
+    ACCOUNT, AMOUNT, COMPANY, CURRENCY, Field, Kind, Model, PARTNER, REVISION, Words, field,
+    identity, words,
 };
 
 pub(super) const MODEL: Model = Model {

@@ -1,7 +1,8 @@
 //! `x_ventipay_dispute`: a customer's bank wants the money back; there is a deadline.
 
 use super::{
-    ACCOUNT, AMOUNT, COMPANY, CURRENCY, Field, Kind, Model, PARTNER, REVISION, Words, field, identity, words,
+    ACCOUNT, AMOUNT, COMPANY, CURRENCY, Field, Kind, Model, PARTNER, REVISION, Words, field,
+    identity, words,
 };
 
 pub(super) const MODEL: Model = Model {

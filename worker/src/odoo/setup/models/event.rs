@@ -1,7 +1,9 @@
 //! `x_ventipay_event`: every webhook and what became of it. A projection of the log: it can be
 //! deleted and written again.
 
-use super::{ACCOUNT, AMOUNT, COMPANY, CURRENCY, Field, Kind, Model, REVISION, Words, field, identity, words};
+use super::{
+    ACCOUNT, AMOUNT, COMPANY, CURRENCY, Field, Kind, Model, REVISION, Words, field, identity, words,
+};
 
 pub(super) const MODEL: Model = Model {
     name: "x_ventipay_event",

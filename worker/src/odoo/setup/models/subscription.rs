@@ -1,7 +1,8 @@
 //! `x_ventipay_subscription`: a customer's subscription, its period and its invoices.
 
 use super::{
-    ACCOUNT, AMOUNT, COMPANY, CURRENCY, Field, Kind, Model, PARTNER, REVISION, Words, field, identity, words,
+    ACCOUNT, AMOUNT, COMPANY, CURRENCY, Field, Kind, Model, PARTNER, REVISION, Words, field,
+    identity, words,
 };
 
 pub(super) const MODEL: Model = Model {

@@ -31,8 +31,7 @@ pub(super) async fn ensure_rights(
             [of("billing", billing, false), of("manager", manager, model.chatter)]
         })
         .collect();
-    let rules: Vec<Wanted> =
-        models::MENU.into_iter().map(|model| rule(model, id(model))).collect();
+    let rules: Vec<Wanted> = models::MENU.into_iter().map(|model| rule(model, id(model))).collect();
     let access = wanted::ensure(records, STEP, "ir.model.access", &access).await?;
     let rules = wanted::ensure(records, STEP, "ir.rule", &rules).await?;
     let mut access = access.into_iter().map(|(_, change)| change);

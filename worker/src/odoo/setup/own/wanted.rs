@@ -100,13 +100,10 @@ pub(super) fn together(parts: Vec<(&'static str, Change)>) -> Change {
                 format!("lacks its {called}"),
                 format!("given its {called} again"),
             )),
-            Change::Changed(list) => repairs.extend(
-                list.into_iter()
-                    .map(|repair| Repair {
-                        wrong: repair.wrong.replace("{it}", called),
-                        cure: repair.cure.replace("{it}", called),
-                    }),
-            ),
+            Change::Changed(list) => repairs.extend(list.into_iter().map(|repair| Repair {
+                wrong: repair.wrong.replace("{it}", called),
+                cure: repair.cure.replace("{it}", called),
+            })),
             _ => {}
         }
     }
@@ -232,7 +229,10 @@ mod tests {
             (json!([7, 8]), json!([[6, 0, [7, 8]]])),
             (json!([]), json!([[6, 0, []]])),
             (json!(true), json!(true)),
-            (json!("<form>\n  <field name=\"a\"/>\n</form>\n"), json!("<form><field name=\"a\"/></form>")),
+            (
+                json!("<form>\n  <field name=\"a\"/>\n</form>\n"),
+                json!("<form><field name=\"a\"/></form>"),
+            ),
         ] {
             assert!(same(&held, &wanted), "{held} {wanted}");
         }
@@ -249,12 +249,20 @@ mod tests {
 
     #[test]
     fn parts_make_one_line() {
-        let changed = || Change::Changed(vec![Repair::new("has its {it} archived", "given its {it} back")]);
-        assert_eq!(together(vec![("list", Change::Created), ("form", Change::Created)]), Change::Created);
+        let changed =
+            || Change::Changed(vec![Repair::new("has its {it} archived", "given its {it} back")]);
+        assert_eq!(
+            together(vec![("list", Change::Created), ("form", Change::Created)]),
+            Change::Created
+        );
         assert_eq!(together(vec![("list", Change::Unchanged)]), Change::Unchanged);
         assert_eq!(
-            together(vec![("list", Change::Created), ("form", changed()), ("search", Change::Unchanged)])
-                .to_string(),
+            together(vec![
+                ("list", Change::Created),
+                ("form", changed()),
+                ("search", Change::Unchanged)
+            ])
+            .to_string(),
             "given its list again, given its form back"
         );
     }
