@@ -233,7 +233,7 @@ impl DisputeState {
     }
 
     /// The word of Ventipay's, and of the record in Odoo.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::NeedsResponse => "needs_response",
             Self::UnderReview => "under_review",
@@ -312,7 +312,7 @@ impl SubscriptionState {
     }
 
     /// The word of the record in Odoo.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Incomplete => "incomplete",
             Self::Trialing => "trialing",
@@ -401,7 +401,7 @@ impl InvoiceState {
     }
 
     /// The word of Ventipay's, and of the record in Odoo.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Draft => "draft",
             Self::Open => "open",

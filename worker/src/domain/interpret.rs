@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::event::{Source, WebhookReceived};
 use super::fact::{DisputeState, Fact, InvoiceState, PaymentResult, SubscriptionState};
 use super::reason::Problem;
+use super::record::{CardShown, Customer};
 use super::strict_json;
 
 mod checkout;
@@ -21,6 +22,8 @@ mod checkout;
 mod dispute;
 
 mod payment;
+
+mod person;
 
 mod read;
 
@@ -139,6 +142,17 @@ pub fn match_keys(body: &[u8], paths: &[String]) -> Vec<(String, String)> {
             usable.then(|| (path.clone(), value))
         })
         .collect()
+}
+
+/// Whom a payload is of, as far as it says: personal data, read when it is needed and kept in no
+/// fact.
+pub fn customer_of(body: &[u8]) -> Customer {
+    strict_json::read(body).map(|envelope| person::customer(&envelope["data"])).unwrap_or_default()
+}
+
+/// What a payload shows of a card, as far as it may be kept; `None` without its last four digits.
+pub fn card_shown(body: &[u8]) -> Option<CardShown> {
+    person::card(&strict_json::read(body).ok()?["data"])
 }
 
 fn unread_id(hash: &str) -> EventId {

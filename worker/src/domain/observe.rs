@@ -11,6 +11,7 @@ use jiff::civil::Date;
 
 use super::event::{Booking, RefundBooking};
 use super::name::{ObjectId, PaymentName};
+use super::record::{CardShown, Customer, Record, Recorded};
 
 /// What to look up about one event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +32,10 @@ pub struct Lookup {
     pub invoice_probes: Vec<Probe>,
     /// An Odoo domain, as JSON text, that every order must meet too: it keeps two shops apart.
     pub domain: Option<String>,
+    /// Whom it is of, as the payload says; not asked for, but carried on to what is decided.
+    pub customer: Option<Customer>,
+    /// The card it is of, as the payload says; carried on too.
+    pub card: Option<CardShown>,
 }
 
 /// An object of Ventipay's that is read again before anything is done about it.
@@ -366,6 +371,8 @@ pub enum Command {
         /// The booking's name.
         name: PaymentName,
     },
+    /// Write a record of ours. No money.
+    Record(Box<Record>),
 }
 
 impl Command {
@@ -378,6 +385,7 @@ impl Command {
             Self::Refund(refund) => refund.name.clone(),
             Self::Cancel(cancel) | Self::Fail(cancel) => cancel.name.to_string(),
             Self::Complete { name } => name.to_string(),
+            Self::Record(record) => record.name(),
         }
     }
 }
@@ -521,6 +529,8 @@ pub enum Outcome {
     },
     /// Somebody else is at it at this moment: ask again.
     Again,
+    /// Of [`Command::Record`]: what came of it.
+    Recorded(Recorded),
 }
 
 /// What is asked about everything that changed lately, in one call.

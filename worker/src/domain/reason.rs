@@ -113,6 +113,14 @@ pub enum PendingReason {
     },
     /// What went back is of a payment that is not booked yet; it goes on when that is.
     NotBookedYet,
+    /// No customer invoice matches yet.
+    NoInvoice {
+        /// The values it was looked for by.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        looked_for: Vec<String>,
+    },
+    /// Odoo has no customer yet whose RUT, e-mail or id it is.
+    NoCustomer,
     /// Ventipay does not (yet) say that as much went back.
     NotRefundedYet {
         /// What Ventipay answered was refunded, as text.
@@ -176,6 +184,8 @@ pub enum NotReady {
         /// The one that answered.
         answering: String,
     },
+    /// The models of our own are not in Odoo.
+    NoModels,
     /// Odoo answered a call of ours with an error that says something is set up wrong.
     Misconfigured {
         /// Odoo's sentence, cut to 300 characters.
@@ -300,6 +310,10 @@ pub enum ParkReason {
         /// What stands in Odoo, or the event that told the payment.
         document: String,
     },
+    /// More than one customer has the RUT or e-mail.
+    AmbiguousCustomer,
+    /// The payload shows too little of the card: its last four digits are missing.
+    CardUnclear,
     /// Money went back, but neither the event nor Ventipay says how much in all.
     RefundUnclear,
     /// More went back than was paid.
@@ -368,7 +382,9 @@ impl PendingReason {
     /// What an order or a transaction must carry for this event to find it.
     pub fn waits_for(&self) -> &[String] {
         match self {
-            Self::NoMatch { looked_for } | Self::NoTransaction { looked_for } => looked_for,
+            Self::NoMatch { looked_for }
+            | Self::NoTransaction { looked_for }
+            | Self::NoInvoice { looked_for } => looked_for,
             Self::NoInvoiceYet { order } => std::slice::from_ref(order),
             _ => &[],
         }

@@ -9,11 +9,14 @@ use concilia_shared::config::{
     Account, CardPolicy, CreditNotePolicy, CreditPolicy, CustomerPolicy, DisputePolicy,
     Environment, InvoicePolicy, Mode, QuotationPolicy, UfPolicy,
 };
+use concilia_shared::id::AccountName;
 use jiff::Timestamp;
 
 /// The settings decisions are made by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// The account's name.
+    pub account: AccountName,
     /// Test or live.
     pub environment: Environment,
     /// Whether transactions, orders or both are looked for.
@@ -54,8 +57,9 @@ pub struct Settings {
 
 impl Settings {
     /// What the configuration of an account says.
-    pub fn of(account: &Account) -> Self {
+    pub fn of(name: &AccountName, account: &Account) -> Self {
         Self {
+            account: name.clone(),
             environment: account.environment,
             mode: account.mode,
             reference_keys: account.reference_keys.clone(),
@@ -83,11 +87,12 @@ impl Settings {
     /// What the configuration says with what was changed since laid over it. What no longer fits
     /// the file (it may have been edited) is left out, one by one, and named.
     pub fn overlaid(
+        name: &AccountName,
         account: &Account,
         overrides: &BTreeMap<String, Option<String>>,
     ) -> (Self, Vec<String>) {
         let (account, problems) = effective(account, overrides);
-        (Self::of(&account), problems)
+        (Self::of(name, &account), problems)
     }
 }
 
@@ -125,12 +130,12 @@ mod tests {
     fn changes_are_laid_over_the_file_together_and_what_no_longer_fits_is_named() {
         let text = "[accounts.main]\nenvironment = \"test\"";
         let config = concilia_shared::config::load(text, []).unwrap();
-        let account = config.accounts.values().next().unwrap();
+        let (name, account) = config.accounts.iter().next().unwrap();
         let custom = [("connector", Some("custom")), ("custom_field", Some("x_shop"))];
-        let (settings, problems) = Settings::overlaid(account, &overrides(&custom));
+        let (settings, problems) = Settings::overlaid(name, account, &overrides(&custom));
         assert_eq!((settings.fields, problems.len()), (vec!["x_shop".to_owned()], 0));
         let stale = [("custom_field", Some("x_shop")), ("mode", Some("A"))];
-        let (settings, problems) = Settings::overlaid(account, &overrides(&stale));
+        let (settings, problems) = Settings::overlaid(name, account, &overrides(&stale));
         assert_eq!((settings.mode, problems.len()), (Mode::A, 1));
     }
 }

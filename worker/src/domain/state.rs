@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::event::{Booking, Event, RefundBooking, Registration, WebhookReceived};
-use super::fact::{Fact, InvoiceState};
+use super::fact::{DisputeTold, Fact, InvoiceState};
 use super::name::PaymentName;
 use super::reason::{IgnoreReason, ParkReason, PendingReason, RecordReason};
 
@@ -23,6 +23,8 @@ pub struct State {
     pub refunds: Vec<RefundBooking>,
     /// What was last written into a record of ours (of a dispute, a subscription, a card).
     pub registered: Option<Registration>,
+    /// How many facts the stream holds: how new what is made of it is.
+    pub length: u64,
     /// Rebuilt from the broker and not released yet: nothing acts on it.
     pub held: bool,
     /// The booked event whose open credit is to be given to invoices that came later.
@@ -159,6 +161,7 @@ impl State {
 
     /// One event further.
     pub fn apply(&mut self, event: &Event) {
+        self.length += 1;
         match event {
             Event::WebhookReceived(webhook) => {
                 // The log holds an id once; a fold that is told it twice still counts it once.
@@ -311,6 +314,14 @@ impl State {
         let mut refunds = self.refunds.iter().map(|refund| refund.amount);
         let first = refunds.next()?;
         Some(refunds.fold(first, |sum, refund| Money::new(sum.minor + refund.minor, sum.currency)))
+    }
+
+    /// What was told of the stream's dispute, the last first.
+    pub fn disputes(&self) -> impl Iterator<Item = &DisputeTold> {
+        self.told.iter().rev().filter_map(|told| match &told.webhook.fact {
+            Fact::DisputeTold(dispute) => Some(dispute),
+            _ => None,
+        })
     }
 
     /// Whether a person closed another telling of the stream's payment: repeating it opens
@@ -469,6 +480,6 @@ mod tests {
             Event::SettingsChanged { by: String::new(), why: None, changes: vec![change] },
             Event::OutageEnded { system: System::Odoo },
         ];
-        assert_eq!(State::replay(&events), State::default());
+        assert_eq!(State::replay(&events), State { length: 2, ..State::default() });
     }
 }

@@ -45,6 +45,8 @@ pub enum Would {
     Cancel,
     /// A refund would be booked.
     Refund,
+    /// A record of ours would be written.
+    Register,
     /// Odoo holds it already: that would be noted, and nothing written there.
     InOdoo,
     /// It would wait.
@@ -261,6 +263,7 @@ fn does(command: &Command) -> Would {
     match command {
         Command::Book(_) | Command::PayInvoice(_) => Would::Book,
         Command::Refund(_) => Would::Refund,
+        Command::Record(_) => Would::Register,
         Command::Confirm(_) | Command::Complete { .. } => Would::Confirm,
         Command::Cancel(_) | Command::Fail(_) => Would::Cancel,
     }

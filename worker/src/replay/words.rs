@@ -18,6 +18,7 @@ impl Would {
             Self::Book => ("would book", "contabilizaría"),
             Self::Confirm => ("would confirm", "confirmaría"),
             Self::Refund => ("would refund", "devolvería"),
+            Self::Register => ("would write a record", "registraría"),
             Self::Cancel => ("would cancel", "anularía"),
             Self::InOdoo => ("in Odoo already", "ya en Odoo"),
             Self::Wait => ("would wait", "esperaría"),
@@ -97,6 +98,12 @@ pub(super) fn command(command: &Command, lang: Lang) -> String {
             "Contabilizaría la devolución de {} como {} el {}.",
             refund.amount, refund.name, refund.date
         ),
+        (Command::Record(record), Lang::En) => {
+            format!("Would write the record {} ({}).", record.name(), record.state())
+        }
+        (Command::Record(record), Lang::Es) => {
+            format!("Registraría {} ({}).", record.name(), record.state())
+        }
         (Command::Complete { name }, Lang::En) => {
             format!("Would give the open credit of {name} to its invoices.")
         }

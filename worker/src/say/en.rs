@@ -87,6 +87,13 @@ pub(super) fn pending(reason: &PendingReason) -> String {
                 "Ventipay shows the checkout as {status}, not canceled; it is asked again by itself."
             )
         }
+        PendingReason::NoInvoice { looked_for } => {
+            format!(
+                "No posted customer invoice in Odoo matches{} yet. It is looked for again by itself; make it, with one of these as its reference, or set subscription_invoices.",
+                values(looked_for)
+            )
+        }
+        PendingReason::NoCustomer => "Odoo has no customer with this RUT, e-mail or id yet. It is looked for again by itself; make the contact, or set customers=create.".to_owned(),
         PendingReason::NotBookedYet => {
             "Its payment is not in Odoo yet; it goes on by itself once that is.".to_owned()
         }
@@ -135,6 +142,7 @@ fn not_ready(why: &NotReady) -> String {
         NotReady::OtherDatabase { known, answering } => {
             format!("Another Odoo database answers ({answering}) than the one this account books into ({known}): correct odoo.url and odoo.database, or, if it really moved, run `concilia-worker settings set NAME database={answering}`.")
         }
+        NotReady::NoModels => "Concilia's own models are missing in Odoo: run `concilia-worker odoo setup`.".to_owned(),
         NotReady::Misconfigured { detail } => {
             format!("Odoo answered an error that somebody must put right: {detail}")
         }
@@ -194,6 +202,8 @@ fn parked(reason: &ParkReason) -> String {
         ParkReason::CanceledAfterPayment { document } => {
             format!("Canceled at Ventipay, though it was paid ({document}). Nothing was undone: ask Ventipay where the money is, then correct Odoo and close it with `concilia-worker ignore`.")
         }
+        ParkReason::AmbiguousCustomer => "More than one customer in Odoo has this RUT or e-mail. Merge or correct them, then `concilia-worker retry`.".to_owned(),
+        ParkReason::CardUnclear => "The event does not show the card's last four digits. Nothing is lost: the card works at Ventipay; close this with `concilia-worker ignore`.".to_owned(),
         ParkReason::RefundUnclear => "Money went back, but neither the event nor Ventipay says how much in all. See the dashboard, book it by hand, then close it with `concilia-worker ignore`.".to_owned(),
         ParkReason::RefundAbovePayment { refunded, booked } => {
             format!("Ventipay says that {refunded} went back in all, but only {booked} was booked. Ask Ventipay, then correct Odoo and close it with `concilia-worker ignore`.")

@@ -87,6 +87,13 @@ pub(super) fn pending(reason: &PendingReason) -> String {
                 "Ventipay muestra el checkout como {status}, no anulado; se vuelve a consultar solo."
             )
         }
+        PendingReason::NoInvoice { looked_for } => {
+            format!(
+                "Ninguna factura de cliente publicada en Odoo calza{} todavía. Se vuelve a buscar solo; créela con una de estas como referencia, o defina subscription_invoices.",
+                values(looked_for)
+            )
+        }
+        PendingReason::NoCustomer => "Odoo aún no tiene un cliente con este RUT, correo o id. Se vuelve a buscar solo; cree el contacto, o defina customers=create.".to_owned(),
         PendingReason::NotBookedYet => {
             "Su pago aún no está en Odoo; sigue solo cuando lo esté.".to_owned()
         }
@@ -131,6 +138,7 @@ fn not_ready(why: &NotReady) -> String {
         NotReady::OtherDatabase { known, answering } => {
             format!("Responde otra base de Odoo ({answering}) que aquella en que contabiliza esta cuenta ({known}): corrija odoo.url y odoo.database o, si de verdad se mudó, ejecute `concilia-worker settings set NOMBRE database={answering}`.")
         }
+        NotReady::NoModels => "Faltan los modelos de Concilia en Odoo: ejecute `concilia-worker odoo setup`.".to_owned(),
         NotReady::Misconfigured { detail } => {
             format!("Odoo respondió un error que alguien debe corregir: {detail}")
         }
@@ -190,6 +198,8 @@ fn parked(reason: &ParkReason) -> String {
         ParkReason::CanceledAfterPayment { document } => {
             format!("Anulado en Ventipay, aunque estaba pagado ({document}). No se deshizo nada: pregunte a Ventipay dónde está el dinero, corrija Odoo y ciérrelo con `concilia-worker ignore`.")
         }
+        ParkReason::AmbiguousCustomer => "Más de un cliente en Odoo tiene este RUT o correo. Únalos o corríjalos, y luego `concilia-worker retry`.".to_owned(),
+        ParkReason::CardUnclear => "El evento no muestra los últimos cuatro dígitos de la tarjeta. No se pierde nada: la tarjeta funciona en Ventipay; ciérrelo con `concilia-worker ignore`.".to_owned(),
         ParkReason::RefundUnclear => "Se devolvió dinero, pero ni el evento ni Ventipay dicen cuánto en total. Véalo en el panel, contabilícelo a mano y ciérrelo con `concilia-worker ignore`.".to_owned(),
         ParkReason::RefundAbovePayment { refunded, booked } => {
             format!("Ventipay dice que se devolvieron {refunded} en total, pero solo se contabilizaron {booked}. Pregunte a Ventipay, corrija Odoo y ciérrelo con `concilia-worker ignore`.")

@@ -159,6 +159,8 @@ mod tests {
             ParkReason::CanceledAfterPayment { document: "chk_1".to_owned() },
             ParkReason::InvoiceNotPosted { document: "FAC 1".to_owned() },
             ParkReason::RefundUnclear,
+            ParkReason::AmbiguousCustomer,
+            ParkReason::CardUnclear,
             ParkReason::RefundAbovePayment { refunded: paid, booked: paid },
             ParkReason::ContradictingFacts { known: "won".to_owned(), told: "lost".to_owned() },
             ParkReason::RoundingLost {
@@ -184,6 +186,7 @@ mod tests {
             NotReady::NoAccount,
             NotReady::UnknownField { field: "x_ref".to_owned() },
             NotReady::VentipayDenied,
+            NotReady::NoModels,
             NotReady::OtherDatabase { known: "u1".to_owned(), answering: "u2".to_owned() },
             NotReady::Misconfigured { detail },
         ];
@@ -195,6 +198,8 @@ mod tests {
             PendingReason::NotPaidYet { status: status.clone() },
             PendingReason::NotCanceledYet { status: status.clone() },
             PendingReason::NotBookedYet,
+            PendingReason::NoInvoice { looked_for: vec!["F-1".to_owned()] },
+            PendingReason::NoCustomer,
             PendingReason::NotRefundedYet { status: "5.000 CLP".to_owned() },
             PendingReason::Changed { what: "order_total".to_owned() },
             PendingReason::OnlyThis { trouble: Box::new(PendingReason::OdooUnavailable) },

@@ -7,18 +7,16 @@ use super::Lang;
 /// Name, English, Spanish of Chile.
 const PHRASES: &[(&str, &str, &str)] = &[
     ("account_paused", "a person paused the account", "una persona puso la cuenta en pausa"),
-    (
-        "already_paid",
-        "the document is paid by other means",
-        "el documento ya está pagado por otro medio",
-    ),
+    ("already_paid", "the document is paid by other means", "el documento ya está pagado por otro medio"),
     ("ambiguous", "more than one order matches", "calza más de un pedido"),
+    ("ambiguous_customer", "more than one such customer", "más de un cliente así"),
     ("amount_mismatch", "amounts differ", "los montos difieren"),
     ("before_book_from", "paid before book_from", "pagado antes de book_from"),
     ("booked_differently", "Odoo holds another amount", "Odoo tiene otro monto"),
     ("booked_elsewhere", "booked under another name", "contabilizado con otro nombre"),
     ("by_hand", "closed by a person", "cerrado por una persona"),
     ("canceled_after_payment", "canceled after it was paid", "anulado después de pagarse"),
+    ("card_unclear", "the card is not shown", "no se muestra la tarjeta"),
     ("changed", "Odoo changed while booking", "Odoo cambió mientras se contabilizaba"),
     ("contradicted_by_ventipay", "Ventipay contradicts itself", "Ventipay se contradice"),
     ("contradicting_facts", "two facts contradict each other", "dos hechos se contradicen"),
@@ -27,6 +25,8 @@ const PHRASES: &[(&str, &str, &str)] = &[
     ("invoice_not_posted", "an invoice is not posted", "una factura no está publicada"),
     ("late_and_unverifiable", "late, and cannot be verified", "tardío, y no se puede verificar"),
     ("name_taken", "another transaction stands there", "otra transacción ocupa su lugar"),
+    ("no_customer", "Odoo has no such customer yet", "Odoo aún no tiene ese cliente"),
+    ("no_invoice", "Odoo has no such invoice yet", "Odoo aún no tiene esa factura"),
     ("no_invoice_yet", "the order has no invoice yet", "el pedido aún no tiene factura"),
     ("no_match", "no order matches yet", "aún no calza ningún pedido"),
     ("no_transaction", "Odoo has no transaction yet", "Odoo aún no tiene la transacción"),
@@ -54,11 +54,7 @@ const PHRASES: &[(&str, &str, &str)] = &[
     ("retries_exhausted", "tried for as long as set", "intentado todo el plazo fijado"),
     ("rounding_lost", "the currency cannot hold the amount", "la moneda no alcanza para el monto"),
     ("told_before", "told before", "informado antes"),
-    (
-        "transaction_mismatch",
-        "amount differs from the transaction",
-        "el monto difiere de la transacción",
-    ),
+    ("transaction_mismatch", "amount differs from the transaction", "el monto difiere de la transacción"),
     ("unreadable", "the body does not read", "el cuerpo no se puede leer"),
     ("ventipay_unavailable", "Ventipay does not answer", "Ventipay no responde"),
 ];

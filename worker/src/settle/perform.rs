@@ -6,9 +6,9 @@ use super::Calls;
 use crate::crash;
 use crate::domain::decide::{self, Verdict};
 use crate::domain::event::{Matched, System};
-use crate::domain::observe::Command;
+use crate::domain::observe::{Command, Outcome};
 use crate::domain::reason::{NotReady, PendingReason};
-use crate::odoo::OdooError;
+use crate::odoo::{Odoo, OdooError};
 use crate::weather::{Step, Trouble};
 
 /// Most times one command is asked for again within one claim, after an unknown outcome or a
@@ -33,7 +33,7 @@ impl Calls<'_> {
             if now >= self.by {
                 break;
             }
-            let outcome = match odoo.perform(std::slice::from_ref(command)).await {
+            let outcome = match carry_out(odoo.as_ref(), command).await {
                 Ok(mut outcomes) => {
                     self.account.failures.answered(System::Odoo, Step::Perform);
                     outcomes.pop()
@@ -42,6 +42,10 @@ impl Calls<'_> {
                     tracing::warn!(name = %command.name(), detail, "outcome unknown, asking again");
                     last = Trouble::of(PendingReason::OdooUnavailable).performing();
                     None
+                }
+                // What keeps records of ours from being written holds up no booking.
+                Err(OdooError::NotReady(_)) if matches!(command, Command::Record(_)) => {
+                    return Ok(Verdict::Pending(decide::no_models()));
                 }
                 Err(error) => {
                     tracing::warn!(name = %command.name(), %error, "Odoo did not answer");
@@ -56,5 +60,16 @@ impl Calls<'_> {
             }
         }
         Err(last)
+    }
+}
+
+/// Money and transactions by one action, records of ours by another.
+async fn carry_out(odoo: &dyn Odoo, command: &Command) -> Result<Vec<Outcome>, OdooError> {
+    match command {
+        Command::Record(record) => {
+            let recorded = odoo.record(std::slice::from_ref(record.as_ref())).await?;
+            Ok(recorded.into_iter().map(Outcome::Recorded).collect())
+        }
+        command => odoo.perform(std::slice::from_ref(command)).await,
     }
 }

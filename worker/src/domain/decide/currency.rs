@@ -26,6 +26,16 @@ pub(super) fn is(currency: Currency, name: &str, settings: &Settings) -> bool {
     }
 }
 
+/// What Odoo calls the currency of an amount no document of Odoo's is in yet.
+pub(super) fn default_name(money: Money, settings: &Settings) -> String {
+    match (money.currency, settings.uf) {
+        (Currency::Clf, UfPolicy::Auto | UfPolicy::Uf) if money.minor % UF_STEP == 0 => {
+            UF.to_owned()
+        }
+        _ => money.currency.to_string(),
+    }
+}
+
 /// Refuses what does not agree, or cannot be written exactly.
 pub(super) fn check(
     paid: Money,

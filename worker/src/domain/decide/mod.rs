@@ -8,27 +8,34 @@
 //!
 //! A paid checkout is judged in `paid`: what all modes share, then `transaction` (mode A)
 //! and `order` (mode B), in Hybrid one after the other. A canceled one in `canceled`, one of
-//! which money went back in `refunded`, what charges and payments tell in `payment`.
+//! which money went back in `refunded`, what charges and payments tell in `payment`, disputes,
+//! subscriptions, their invoices and cards each in a file of theirs.
 //! [`rest`] turns a verdict into the fact it leaves. Not here: when a Pending event is tried
 //! again ([`crate::retry`]).
 
 mod canceled;
+mod card;
 mod currency;
+mod dispute;
+mod invoice;
 mod order;
 mod paid;
 mod payment;
 mod refunded;
 mod rest;
+mod subscription;
 mod transaction;
 
-use concilia_shared::config::Mode;
+use concilia_shared::config::{CustomerPolicy, Mode};
 
 use concilia_shared::id::CheckoutId;
 
-use super::event::{Booking, Matched, RefundBooking};
+use super::event::{Booking, Matched, RefundBooking, Registration};
 use super::fact::Fact;
-use super::interpret::match_keys;
+use super::interpret::{customer_of, match_keys};
+use super::name::ObjectId;
 use super::observe::{AtVentipay, Command, InOdoo, Lookup, Outcome, Probe, Reference};
+use super::record::{Customer, Record, Recorded};
 use super::reason::{IgnoreReason, NotReady, ParkReason, PendingReason, RecordReason};
 use super::settings::Settings;
 use super::state::{State, Status, Told};
@@ -71,6 +78,8 @@ pub enum Verdict {
         /// The transaction's reference.
         transaction: String,
     },
+    /// A record of ours is written in Odoo.
+    Registered(Registration),
     /// The credit of its booking is with the invoices that came later.
     Completed(Box<Booking>),
 }
@@ -115,7 +124,13 @@ pub fn plan(told: &Told, state: &State, settings: &Settings, body: Option<&[u8]>
         Fact::CheckoutCanceled(_) => canceled::from_the_log(told, state, settings),
         Fact::CheckoutRefunded(refunded) => refunded::from_the_log(told, refunded, state, settings),
         Fact::PaymentTold(payment) => payment::from_the_log(told, payment, state, settings),
-        _ => None,
+        Fact::DisputeTold(dispute) => dispute::from_the_log(dispute, state, settings),
+        Fact::SubscriptionTold(subscription) => {
+            subscription::from_the_log(told, subscription, state)
+        }
+        Fact::InvoiceTold(invoice) => invoice::from_the_log(told, invoice, state, settings),
+        Fact::CardEnrolled(_) => card::from_the_log(settings),
+        Fact::Other | Fact::Unreadable { .. } => None,
     });
     if let Some(verdict) = judged {
         return Plan::Rest(verdict);
@@ -132,7 +147,15 @@ pub fn plan(told: &Told, state: &State, settings: &Settings, body: Option<&[u8]>
         }
         Fact::CheckoutRefunded(refunded) => Ok(refunded::lookup(refunded, state)),
         Fact::PaymentTold(payment) => keys.map(|body| payment::lookup(payment, settings, body)),
-        _ => Err(Plan::Rest(Verdict::Recorded(RecordReason::NothingToDo))),
+        Fact::DisputeTold(dispute) => Ok(dispute::lookup(dispute)),
+        Fact::SubscriptionTold(subscription) => {
+            Ok(subscription::lookup(subscription, settings, body))
+        }
+        Fact::InvoiceTold(invoice) => keys.map(|body| invoice::lookup(invoice, settings, body)),
+        Fact::CardEnrolled(_) => keys.and_then(|body| card::lookup(settings, body)),
+        Fact::Other | Fact::Unreadable { .. } => {
+            Err(Plan::Rest(Verdict::Recorded(RecordReason::NothingToDo)))
+        }
     };
     lookup.map_or_else(|rest| rest, Plan::LookUp)
 }
@@ -152,7 +175,13 @@ pub fn decide(
             return refunded::judge(told, refunded, state, lookup, seen, settings);
         }
         Fact::PaymentTold(payment) => payment::judge(told, payment, lookup, seen, settings),
-        _ => Err(without_account(told)),
+        Fact::DisputeTold(dispute) => dispute::judge(told, dispute, state, lookup, seen, settings),
+        Fact::SubscriptionTold(subscription) => {
+            subscription::judge(subscription, state, lookup, seen, settings)
+        }
+        Fact::InvoiceTold(invoice) => invoice::judge(told, invoice, lookup, seen, settings),
+        Fact::CardEnrolled(card) => card::judge(card, lookup, settings),
+        Fact::Other | Fact::Unreadable { .. } => Err(without_account(told)),
     };
     match judged {
         Ok((command, matched)) => Decision::Do(command, matched),
@@ -181,11 +210,40 @@ pub fn conclude(command: &Command, outcome: Outcome, matched: Option<Matched>) -
             Verdict::Canceled { transaction }
         }
         (Outcome::Failed { transaction }, Command::Fail(_)) => Verdict::Failed { transaction },
+        (Outcome::Recorded(recorded), Command::Record(record)) => {
+            return registered(recorded, record);
+        }
         (other, Command::Cancel(cancel) | Command::Fail(cancel)) => {
             unfinished(other, &cancel.reference)
         }
         (other, command) => unfinished(other, &command.name()),
     })
+}
+
+/// What came of writing a record of ours. What stands in the way of that holds up no booking.
+fn registered(recorded: Recorded, record: &Record) -> Option<Verdict> {
+    let registration = |transaction| {
+        let state = record.state().to_owned();
+        Verdict::Registered(Registration { record: record.name(), state, transaction })
+    };
+    Some(match recorded {
+        Recorded::Done(done) => registration(done.transaction),
+        Recorded::Same => registration(None),
+        Recorded::Again => return None,
+        Recorded::Changed { what } => Verdict::Pending(PendingReason::Changed { what }),
+        Recorded::NoCustomer => Verdict::Pending(PendingReason::NoCustomer),
+        Recorded::AmbiguousCustomer => Verdict::Parked(ParkReason::AmbiguousCustomer),
+        Recorded::NoModels => Verdict::Pending(no_models()),
+        Recorded::Refused { why, detail } => {
+            Verdict::Parked(ParkReason::RefusedByOdoo { why, detail })
+        }
+    })
+}
+
+/// Records of ours cannot be written until somebody runs `odoo setup`; money still can.
+pub fn no_models() -> PendingReason {
+    let trouble = PendingReason::NotReady { why: NotReady::NoModels };
+    PendingReason::OnlyThis { trouble: Box::new(trouble) }
 }
 
 /// What came of anything that was not done.
@@ -226,6 +284,19 @@ fn of_itself(told: &Told) -> Option<Verdict> {
         }
         _ => None,
     }
+}
+
+/// Whom the payload names; `None` where it names nobody.
+fn customer(
+    body: Option<&[u8]>,
+    id: Option<&ObjectId>,
+    settings: &Settings,
+) -> Option<Customer> {
+    let mut customer = body.map(customer_of).unwrap_or_default();
+    customer.id = customer.id.or_else(|| id.map(ToString::to_string));
+    customer.create = settings.customers == CustomerPolicy::Create;
+    let named = customer.id.is_some() || customer.rut.is_some() || customer.email.is_some();
+    named.then_some(customer)
 }
 
 fn other_environment(told: &Told, settings: &Settings) -> Option<Verdict> {

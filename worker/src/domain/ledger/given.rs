@@ -7,7 +7,7 @@ use concilia_shared::config::{
     CardPolicy, CreditNotePolicy, CreditPolicy, CustomerPolicy, DisputePolicy, Environment,
     InvoicePolicy, Mode, QuotationPolicy, UfPolicy,
 };
-use concilia_shared::id::{CheckoutId, EventId};
+use concilia_shared::id::{AccountName, CheckoutId, EventId};
 use concilia_shared::money::{Currency, Money};
 use jiff::Timestamp;
 
@@ -25,6 +25,7 @@ pub(super) const NOON: &str = "2026-01-05T12:00:00Z";
 
 pub(super) fn settings() -> Settings {
     Settings {
+        account: AccountName::parse("main").unwrap(),
         environment: Environment::Test,
         mode: Mode::B,
         reference_keys: vec!["external_id".to_owned()],

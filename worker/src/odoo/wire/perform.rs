@@ -28,6 +28,8 @@ fn item(command: &Command) -> Value {
         Command::Cancel(cancel) => cancel_item("cancel", cancel),
         Command::Fail(cancel) => cancel_item("fail", cancel),
         Command::Complete { name } => json!({"kind": "complete", "name": name.as_str()}),
+        // Another action's: this one refuses the kind.
+        Command::Record(record) => json!({"kind": "record", "name": record.name()}),
     }
 }
 

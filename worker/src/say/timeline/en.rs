@@ -125,11 +125,11 @@ fn received(told: &WebhookReceived) -> String {
             format!("{kind}: dispute {}{about} over {amount}", dispute.dispute)
         }
         Fact::SubscriptionTold(told) => {
-            format!("{kind}: subscription {} is {}", told.subscription, told.state.word())
+            format!("{kind}: subscription {} is {}", told.subscription, told.state.as_str())
         }
         Fact::InvoiceTold(invoice) => {
             let amount = amount(invoice.amount);
-            format!("{kind}: invoice {} over {amount} is {}", invoice.invoice, invoice.state.word())
+            format!("{kind}: invoice {} over {amount} is {}", invoice.invoice, invoice.state.as_str())
         }
         Fact::CardEnrolled(card) => format!("{kind}: card {} enrolled", card.card()),
         Fact::Other => format!("{kind}, which asks for nothing in Odoo"),

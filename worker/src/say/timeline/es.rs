@@ -131,14 +131,14 @@ fn received(told: &WebhookReceived) -> String {
             format!("{kind}: disputa {}{about} por {amount}", dispute.dispute)
         }
         Fact::SubscriptionTold(told) => {
-            format!("{kind}: la suscripción {} está {}", told.subscription, told.state.word())
+            format!("{kind}: la suscripción {} está {}", told.subscription, told.state.as_str())
         }
         Fact::InvoiceTold(invoice) => {
             let amount = amount(invoice.amount);
             format!(
                 "{kind}: la nota de venta {} por {amount} está {}",
                 invoice.invoice,
-                invoice.state.word()
+                invoice.state.as_str()
             )
         }
         Fact::CardEnrolled(card) => format!("{kind}: tarjeta {} inscrita", card.card()),
