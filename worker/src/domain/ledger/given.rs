@@ -11,9 +11,11 @@ use concilia_shared::id::{AccountName, CheckoutId, EventId};
 use concilia_shared::money::{Currency, Money};
 use jiff::Timestamp;
 
-use crate::domain::event::{Booking, RefundBooking, WebhookReceived};
+use crate::domain::event::{Booking, RefundBooking, Registration, WebhookReceived};
 use crate::domain::fact::{
-    CheckoutCanceled, CheckoutPaid, CheckoutRefunded, Fact, PaymentResult, PaymentTold,
+    CardEnrolled, CheckoutCanceled, CheckoutPaid, CheckoutRefunded, DisputeState, DisputeTold,
+    Fact, InvoiceState, InvoiceTold, PaymentResult, PaymentTold, SubscriptionState,
+    SubscriptionTold,
 };
 use crate::domain::name::ObjectId;
 use crate::domain::observe::{Candidate, Found, InOdoo, Invoice, Order, Probe, Transaction};
@@ -117,6 +119,76 @@ pub(super) fn payment_fact(words: &[&str]) -> Fact {
         at: None,
         why: Some("no funds".to_owned()),
     })
+}
+
+/// `STATE [AMOUNT CURRENCY] [until T]`, of `chk_1`.
+pub(super) fn dispute_fact(words: &[&str]) -> Fact {
+    Fact::DisputeTold(DisputeTold {
+        dispute: ObjectId::parse("dp_1").unwrap(),
+        state: DisputeState::parse(words[0]).unwrap(),
+        checkout: Some(CheckoutId::parse("chk_1").unwrap()),
+        payment: None,
+        charge: None,
+        amount: told_amount(words),
+        why: None,
+        deadline: after(words, "until").map(timestamp),
+    })
+}
+
+/// `STATE [until T] [changed T]`.
+pub(super) fn subscription_fact(words: &[&str]) -> Fact {
+    Fact::SubscriptionTold(SubscriptionTold {
+        subscription: ObjectId::parse("sub_1").unwrap(),
+        state: SubscriptionState::parse(words[0]).unwrap(),
+        customer: ObjectId::parse("cus_1"),
+        amount: None,
+        period_start: None,
+        period_end: after(words, "until").map(timestamp),
+        changed_at: after(words, "changed").map(timestamp),
+        why: None,
+    })
+}
+
+/// `STATE [AMOUNT CURRENCY] [payment P]`.
+pub(super) fn invoice_fact(words: &[&str]) -> Fact {
+    Fact::InvoiceTold(InvoiceTold {
+        invoice: ObjectId::parse("in_1").unwrap(),
+        state: InvoiceState::parse(words[0]).unwrap(),
+        amount: told_amount(words),
+        subscription: ObjectId::parse("sub_1"),
+        customer: ObjectId::parse("cus_1"),
+        payment: after(words, "payment").and_then(ObjectId::parse),
+        checkout: None,
+        paid_at: None,
+    })
+}
+
+pub(super) fn card_fact() -> Fact {
+    Fact::CardEnrolled(CardEnrolled {
+        setup_intent: ObjectId::parse("seti_1").unwrap(),
+        payment_method: ObjectId::parse("pm_1"),
+        customer: ObjectId::parse("cus_1"),
+    })
+}
+
+pub(super) fn card_body(shown: bool, nobody: bool) -> Vec<u8> {
+    let method = if shown { r#"{"id":"pm_1","last4":"4242"}"# } else { r#""pm_1""# };
+    let customer = if nobody { "" } else { r#","customer_id":"cus_1""# };
+    format!(r#"{{"data":{{"id":"seti_1","payment_method":{method}{customer}}}}}"#).into_bytes()
+}
+
+pub(super) fn registration(kind: &str, state: &str) -> Registration {
+    let id = if kind == "dispute" { "dp_1" } else { "sub_1" };
+    let state = DisputeState::parse(state)
+        .map(DisputeState::as_str)
+        .or_else(|| SubscriptionState::parse(state).map(SubscriptionState::as_str));
+    let record = format!("{kind}-{id}");
+    Registration { record, state: state.unwrap().to_owned(), transaction: None }
+}
+
+fn told_amount(words: &[&str]) -> Option<Money> {
+    let minor: i64 = words.get(1)?.parse().ok()?;
+    Some(Money::new(minor, Currency::parse(words[2]).unwrap()))
 }
 
 pub(super) fn refund_booking(transaction: &str, amount: Money, refunded: Money) -> RefundBooking {
