@@ -81,7 +81,7 @@ async fn a_dispute_says_what_it_is_about_until_when_and_the_worker_reads_it() {
     assert_eq!(client(&sim, KEY).dispute("dsp_unknown").await, Ok(Shown::Unknown));
 }
 
-async fn subscription(sim: &SimVentipay) -> String {
+fn subscription(sim: &SimVentipay) -> String {
     let fields = json!({"amount": 9990, "currency": "clp", "customer_id": "cus_1"});
     sim.make("subscription", fields, false, NOBODY).unwrap().id
 }
@@ -90,7 +90,7 @@ async fn subscription(sim: &SimVentipay) -> String {
 async fn a_subscription_begins_and_is_renewed_with_an_invoice_each() {
     let sim = start().await;
     sim.set_clock(Some(at("2026-01-31T12:00:00Z"))).unwrap();
-    let id = subscription(&sim).await;
+    let id = subscription(&sim);
     let collect = Collect { deliver: Deliver::Nowhere, ..Collect::default() };
     let first = sim.renew(&id, &collect).unwrap();
     let expected = ["invoice.created", "invoice.open", "invoice.paid", "subscription.activated"];
@@ -141,7 +141,7 @@ async fn a_subscription_begins_and_is_renewed_with_an_invoice_each() {
 #[tokio::test]
 async fn a_period_that_is_not_collected_is_retried_and_the_subscription_past_due() {
     let sim = start().await;
-    let id = subscription(&sim).await;
+    let id = subscription(&sim);
     let silent = |collect: Collect| Collect { deliver: Deliver::Nowhere, ..collect };
     sim.renew(&id, &silent(Collect::default())).unwrap();
     let due = sim.renew(&id, &silent(Collect::failing())).unwrap();

@@ -5,6 +5,7 @@ use concilia_tests::ventipay::{Deliver, Families, Options, Pay, RefundPace, SimV
 use concilia_worker::domain::observe::{AtVentipay, CheckoutNow};
 use concilia_worker::ventipay::Ventipay as _;
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use super::{KEY, client, get, put, start, start_with};
@@ -85,9 +86,10 @@ async fn over_the_api_a_refund_may_be_pending_too() {
     let refunds = RefundPace::Pending;
     let sim = start_with(Options { refunds, ..Options::default() }).await;
     let id = sim.pay(&Pay::clp(1000).untold()).unwrap().checkout;
-    let (status, refund) =
-        put(&sim, &format!("/checkouts/{id}/refund"), json!({"amount": 7})).await;
+    let asked = json!({"amount": 7, "id": "ref_mine", "status": "succeeded"});
+    let (status, refund) = put(&sim, &format!("/checkouts/{id}/refund"), asked).await;
     assert_eq!((status, &refund["status"], &refund["amount"]), (200, &json!("pending"), &json!(7)));
+    assert_ne!(refund["id"], "ref_mine", "only amount and destination are taken");
     assert_eq!(checkout(&sim, &id)["refunded"], false);
     sim.settle_refund(refund["id"].as_str().unwrap(), true, NOBODY).unwrap();
     assert_eq!(sums(&checkout(&sim, &id)), (true, 7, 993));
@@ -148,49 +150,62 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     proptest::collection::vec(act, 0..16)
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// Whatever is asked: never more than was paid, and the sum is that of the parts.
-    #[test]
-    fn refunds_never_exceed_the_amount_and_the_sum_is_that_of_the_parts(acts in acts()) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let sim = start().await;
-            let id = sim.pay(&Pay::clp(1000).untold()).unwrap().checkout;
-            let (mut sum, mut pending) = (0, Vec::new());
-            for act in acts {
-                match act {
-                    Act::Refund(part) => {
-                        let under_way: i64 = pending.iter().map(|(_, part)| part).sum();
-                        let fits = part > 0 && sum + under_way + part <= 1000;
-                        let made = sim.refund(&id, Some(part), NOBODY);
-                        assert_eq!(made.is_ok(), fits, "{part} of {sum} and {under_way}");
-                        if let Ok(made) = made {
-                            sum += part;
-                            let (_, told) = sim.told(&made.events[0]).unwrap();
-                            assert_eq!(sums(&told), (true, sum, 1000 - sum));
-                        }
+/// Whatever is asked: never more than was paid, and the sum is that of the parts.
+#[tokio::test]
+async fn refunds_never_exceed_the_amount_and_the_sum_is_that_of_the_parts() {
+    let sim = start().await;
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    let holds = TestRunner::new(config).run(&acts(), |acts| {
+        let id = sim.pay(&Pay::clp(1000).untold()).unwrap().checkout;
+        let (mut sum, mut done, mut pending) = (0, Vec::new(), Vec::new());
+        for act in acts {
+            let under_way: i64 = pending.iter().map(|(_, part)| part).sum();
+            let fits = |part: i64| part > 0 && sum + under_way + part <= 1000;
+            match act {
+                Act::Refund(part) => {
+                    let made = sim.refund(&id, Some(part), NOBODY);
+                    prop_assert_eq!(
+                        made.is_ok(),
+                        fits(part),
+                        "{} of {} and {}",
+                        part,
+                        sum,
+                        under_way
+                    );
+                    if let Ok(made) = made {
+                        sum += part;
+                        let (_, told) = sim.told(&made.events[0]).unwrap();
+                        prop_assert_eq!(sums(&told), (true, sum, 1000 - sum));
+                        done.push(made.id);
                     }
-                    Act::Later(part) => {
-                        if let Ok(made) = sim.refund_later(&id, Some(part)) {
-                            pending.push((made.id, part));
-                        }
-                    }
-                    Act::Settle(which, succeeds) if which < pending.len() => {
-                        let (refund, part) = pending.remove(which);
-                        sim.settle_refund(&refund, succeeds, NOBODY).unwrap();
-                        sum += if succeeds { part } else { 0 };
-                    }
-                    Act::Settle(..) => {}
                 }
-                let under_way: i64 = pending.iter().map(|(_, part)| part).sum();
-                assert!(sum + under_way <= 1000);
-                assert_eq!(sums(&checkout(&sim, &id)), (sum > 0, sum, 1000 - sum));
+                Act::Later(part) => {
+                    let made = sim.refund_later(&id, Some(part));
+                    prop_assert_eq!(
+                        made.is_ok(),
+                        fits(part),
+                        "{} of {} and {}",
+                        part,
+                        sum,
+                        under_way
+                    );
+                    pending.extend(made.map(|made| (made.id, part)));
+                }
+                Act::Settle(which, succeeds) if which < pending.len() => {
+                    let (refund, part) = pending.remove(which);
+                    sim.settle_refund(&refund, succeeds, NOBODY).unwrap();
+                    if succeeds {
+                        sum += part;
+                        done.push(refund);
+                    }
+                }
+                Act::Settle(..) => {}
             }
-            let (_, refunds) = get(&sim, "/refunds?limit=200&status=succeeded").await;
-            let parts = refunds["data"].as_array().unwrap().iter();
-            assert_eq!(parts.map(|refund| refund["amount"].as_i64().unwrap()).sum::<i64>(), sum);
-        });
-    }
+            prop_assert_eq!(sums(&checkout(&sim, &id)), (sum > 0, sum, 1000 - sum));
+        }
+        let part = |id: &String| sim.read("refunds", id).unwrap()["amount"].as_i64().unwrap();
+        prop_assert_eq!(done.iter().map(part).sum::<i64>(), sum);
+        Ok(())
+    });
+    holds.unwrap();
 }

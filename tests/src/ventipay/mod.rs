@@ -85,7 +85,7 @@ pub struct Options {
     pub refund_answer: RefundAnswer,
     /// Whether a refund asked for over the API has succeeded when it is answered.
     pub refunds: RefundPace,
-    /// A folder in which checkouts and events are kept. Deliveries under way are not.
+    /// A folder in which all objects and events are kept. Deliveries under way are not.
     pub state_dir: Option<PathBuf>,
 }
 

@@ -308,7 +308,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_fetched_checkout_comes_with_all_it_says_and_debug_shows_none_of_it() {
-        let more = PAID.replace("}", r#","external_id":"S00042","new":{"a":1}}"#);
+        let more = PAID.replace('}', r#","external_id":"S00042","new":{"a":1}}"#);
         let (base, _) = server(http("200 OK", "", &more)).await;
         let id = CheckoutId::parse("chk_1").unwrap();
         let fetched = client(&base, 5_000).fetch(&id).await.unwrap();

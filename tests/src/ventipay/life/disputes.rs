@@ -45,13 +45,13 @@ impl World {
     pub(super) fn mark_disputed(&mut self, dispute: &Value) {
         for (path, key) in [(CHECKOUTS, "checkout_id"), (payment::KIND.path, "payment_id")] {
             let id = text(dispute, key);
-            let disputes = self.table(dispute::KIND.path).rows.iter();
-            let disputed = disputes
+            let all = self.table(dispute::KIND.path).rows.iter();
+            let stands = all
                 .filter(|dispute| dispute[key] == *id)
                 .any(|dispute| dispute::DISPUTED.iter().any(|status| dispute["status"] == *status));
             // It may be about something this world has not: then there is no flag.
             if let Ok(object) = self.find_mut(path, &id, None) {
-                object["disputed"] = json!(disputed);
+                object["disputed"] = json!(stands);
             }
         }
     }

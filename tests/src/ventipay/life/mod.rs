@@ -128,6 +128,11 @@ impl World {
     }
 }
 
+/// The fields of a JSON object that are not null.
+fn stated(value: Value) -> Map<String, Value> {
+    fields(value).into_iter().filter(|(_, value)| !value.is_null()).collect()
+}
+
 /// The fields of a JSON object; of anything else none.
 fn fields(value: Value) -> Map<String, Value> {
     match value {
@@ -139,8 +144,6 @@ fn fields(value: Value) -> Map<String, Value> {
 /// `sent`, and of `known` what it lacks.
 fn filled(sent: &Map<String, Value>, known: Value) -> Map<String, Value> {
     let mut all = fields(known);
-    all.extend(
-        sent.iter().filter(|(_, value)| !value.is_null()).map(|(k, v)| (k.clone(), v.clone())),
-    );
+    all.extend(stated(Value::Object(sent.clone())));
     all
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{Made, filled};
+use super::{Made, stated};
 use crate::ventipay::checkout;
 use crate::ventipay::delivery::Deliver;
 use crate::ventipay::error::ApiError;
@@ -52,15 +52,13 @@ impl World {
         let under_way = self.pending_of(id);
         let checkout = self.checkout_mut(id, live)?;
         let amount = checkout::refundable(checkout, under_way, request)?;
-        let known = json!({
-            "currency": checkout["currency"], "customer_id": checkout["customer_id"],
-            "checkout_id": id, "payment_id": checkout["payment_id"],
+        let sent = json!({
+            "amount": amount, "currency": checkout["currency"], "status": "pending",
+            "destination": request.get("destination"), "checkout_id": id,
+            "payment_id": checkout["payment_id"], "customer_id": checkout["customer_id"],
         });
         let live = checkout["live"] == true;
-        let mut sent = filled(request, known);
-        sent.insert("amount".to_owned(), json!(amount));
-        sent.insert("status".to_owned(), json!("pending"));
-        let made = self.make(&refund::KIND, &sent, live)?;
+        let made = self.make(&refund::KIND, &stated(sent), live)?;
         if pending {
             return Ok((made, Vec::new()));
         }

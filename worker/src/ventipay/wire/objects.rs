@@ -148,12 +148,12 @@ mod tests {
 
     use super::*;
 
-    fn at(text: &str) -> Option<Timestamp> {
-        Some(text.parse().unwrap())
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
     }
 
-    fn clp(minor: i64) -> Option<Money> {
-        Some(Money::new(minor, Currency::Clp))
+    fn clp(minor: i64) -> Money {
+        Money::new(minor, Currency::Clp)
     }
 
     #[test]
@@ -166,9 +166,9 @@ mod tests {
         });
         let now = DisputeNow {
             status: "needs_response".to_owned(),
-            amount: clp(15_990),
+            amount: Some(clp(15_990)),
             reason: Some("fraudulent".to_owned()),
-            deadline: at("2026-12-01T03:00:00Z"),
+            deadline: Some(at("2026-12-01T03:00:00Z")),
             checkout: CheckoutId::parse("chk_1").ok(),
             payment_id: Some("pay_1".to_owned()),
             charge_id: Some("ch_1".to_owned()),
@@ -205,7 +205,7 @@ mod tests {
         for key in DEADLINES {
             let answer = json!({"id": "d", "status": "lost", key: "2026-12-01T00:00:00Z"});
             let Shown::Now(now) = read_dispute("d", &answer) else { panic!("it reads") };
-            assert_eq!(now.deadline, at("2026-12-01T00:00:00Z"), "{key}");
+            assert_eq!(now.deadline, Some(at("2026-12-01T00:00:00Z")), "{key}");
         }
     }
 
@@ -223,9 +223,9 @@ mod tests {
             reason: Some("canceled_by_merchant".to_owned()),
             amount: Some(Money::new(25_000, Currency::Clf)),
             customer_id: Some("cus_1".to_owned()),
-            period_start: at("2026-01-05T00:00:00Z"),
-            period_end: at("2026-02-05T00:00:00Z"),
-            canceled_at: at("2026-02-01T00:00:00Z"),
+            period_start: Some(at("2026-01-05T00:00:00Z")),
+            period_end: Some(at("2026-02-05T00:00:00Z")),
+            canceled_at: Some(at("2026-02-01T00:00:00Z")),
         };
         assert_eq!(read_subscription("sub_1", &answer), Shown::Now(now));
     }
@@ -243,14 +243,14 @@ mod tests {
     fn an_invoice_reads_in_full() {
         let now = InvoiceNow {
             status: "paid".to_owned(),
-            amount: clp(15_990),
+            amount: Some(clp(15_990)),
             subscription_id: Some("sub_1".to_owned()),
             customer_id: Some("cus_1".to_owned()),
             checkout: None,
             payment_id: Some("pay_1".to_owned()),
             charge_id: Some("ch_1".to_owned()),
             external_id: Some("77".to_owned()),
-            paid_at: at("2026-01-05T12:00:02Z"),
+            paid_at: Some(at("2026-01-05T12:00:02Z")),
         };
         assert_eq!(read_invoice("inv_1", &invoice()), Shown::Now(now));
     }
