@@ -2,9 +2,11 @@
 //! by several families.
 
 use concilia_tests::ventipay::{Charge, Deliver, Families, Pay, SimVentipay};
+use concilia_worker::domain::observe::Shown;
+use concilia_worker::ventipay::Ventipay as _;
 use serde_json::{Value, json};
 
-use super::{get, start};
+use super::{KEY, client, get, start};
 
 const NOBODY: &Deliver = &Deliver::Nowhere;
 
@@ -140,6 +142,8 @@ async fn one_payment_is_told_by_three_families_that_name_each_other() {
     let (status, read) = get(&sim, &format!("/payments/{id}?expand[]=checkout")).await;
     assert_eq!((status, &read["status"]), (200, &json!("succeeded")));
     assert_eq!(read["checkout"]["id"], json!(paid.checkout));
+    let Shown::Now(read) = client(&sim, KEY).payment(id).await.unwrap() else { panic!("reads") };
+    assert_eq!(read.checkout.unwrap().as_str(), paid.checkout, "a charge's payment leads there");
     let charge = charge["id"].as_str().unwrap();
     assert_eq!(get(&sim, &format!("/charges/{charge}")).await.0, 404, "there is no such resource");
 }

@@ -191,6 +191,15 @@ async fn a_card_is_enrolled_for_a_customer() {
     assert_eq!(get(&sim, &methods).await.1["data"][0]["id"], method["id"]);
     assert_eq!(get(&sim, "/customers/cus_unknown/payment_methods").await.0, 404);
     let id = method["id"].as_str().unwrap();
+    let worker = client(&sim, KEY);
+    let read = now(worker.customer(&customer.id).await.unwrap());
+    assert_eq!(read.email.as_deref(), Some("ana@example.cl"));
+    assert_eq!(read.taxid.as_deref(), Some("12.345.678-5"));
+    let read = now(worker.payment_method(id).await.unwrap());
+    assert_eq!(
+        (read.last4.as_deref(), read.customer_id),
+        (Some("4444"), Some(customer.id.clone()))
+    );
     assert_eq!(get(&sim, &format!("/payment_methods/{id}")).await.1["funding"], "debit");
     let found =
         async |query: &str| get(&sim, &format!("/customers?{query}")).await.1["data"].clone();

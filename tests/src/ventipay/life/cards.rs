@@ -14,7 +14,7 @@ use crate::ventipay::world::Sim;
 impl Sim {
     /// A customer's card is enrolled: `setup_intent.created`, then `.succeeded`. Answers the
     /// setup intent. `card` is the payment method's own fields.
-    pub(in super::super) fn enrol(
+    pub(in crate::ventipay) fn enrol(
         self: &Arc<Self>,
         customer: Option<&str>,
         card: &Map<String, Value>,

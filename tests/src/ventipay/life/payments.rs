@@ -98,14 +98,14 @@ impl Charge {
 
 impl Sim {
     /// A charge is tried.
-    pub(in super::super) fn charge(self: &Arc<Self>, charge: &Charge) -> Result<Made, ApiError> {
+    pub(in crate::ventipay) fn charge(self: &Arc<Self>, charge: &Charge) -> Result<Made, ApiError> {
         self.tell_of(&charge.deliver, |world| world.charge(charge))
     }
 }
 
 impl World {
     /// The buyer pays an unpaid checkout. The last event is the checkout's.
-    pub(in super::super) fn pay(
+    pub(in crate::ventipay) fn pay(
         &mut self,
         id: &str,
         paid_at: Option<Timestamp>,

@@ -19,7 +19,7 @@ use crate::ventipay::world::Sim;
 
 impl Sim {
     /// The merchant refunds a checkout, whatever its mode; `request` as of the API.
-    pub(in super::super) fn refund_checkout(
+    pub(in crate::ventipay) fn refund_checkout(
         self: &Arc<Self>,
         id: &str,
         request: &Map<String, Value>,
@@ -30,7 +30,7 @@ impl Sim {
     }
 
     /// A pending refund succeeds or fails.
-    pub(in super::super) fn settle_refund(
+    pub(in crate::ventipay) fn settle_refund(
         self: &Arc<Self>,
         id: &str,
         succeeds: bool,
@@ -42,7 +42,7 @@ impl Sim {
 
 impl World {
     /// A refund, and what is told of it.
-    pub(in super::super) fn refund(
+    pub(in crate::ventipay) fn refund(
         &mut self,
         id: &str,
         live: Option<bool>,

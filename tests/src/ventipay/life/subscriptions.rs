@@ -53,7 +53,7 @@ impl Collect {
 
 impl Sim {
     /// A period of a subscription begins, the first or a further one; answers its invoice.
-    pub(in super::super) fn renew(
+    pub(in crate::ventipay) fn renew(
         self: &Arc<Self>,
         subscription: &str,
         collect: &Collect,
@@ -62,7 +62,7 @@ impl Sim {
     }
 
     /// An open invoice is tried again.
-    pub(in super::super) fn retry_invoice(
+    pub(in crate::ventipay) fn retry_invoice(
         self: &Arc<Self>,
         invoice: &str,
         collect: &Collect,
