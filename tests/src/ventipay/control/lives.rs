@@ -1,5 +1,5 @@
-//! The lives of all objects, steered over HTTP: `/sim/…`. Each answers [`Made`](super::super::Made)
-//! unless another answer is named; `"deliver"?` is everywhere as of [`Deliver`].
+//! The lives of all objects, steered over HTTP: `/sim/…`. Each answers [`Made`] unless
+//! another answer is named; `"deliver"?` is everywhere as of [`Deliver`].
 //!
 //! | Call | Body |
 //! |---|---|
