@@ -36,6 +36,8 @@ pub struct Lookup {
     pub customer: Option<Customer>,
     /// The card it is of, as the payload says; carried on too.
     pub card: Option<CardShown>,
+    /// The payment method to ask for where the payload does not show the card.
+    pub payment_method: Option<ObjectId>,
 }
 
 /// An object of Ventipay's that is read again before anything is done about it.

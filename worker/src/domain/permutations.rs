@@ -314,7 +314,7 @@ impl<'a> World<'a> {
             Plan::LookUp(lookup) => {
                 let ventipay = self.story.at_ventipay(&lookup.ask);
                 let odoo = self.odoo.observe(&lookup, self.story.mode);
-                decide(told, &state, &lookup, &Seen { odoo, ventipay }, &self.settings)
+                decide(told, &state, &lookup, &Seen { odoo, ventipay, customer: None, card: None }, &self.settings)
             }
         };
         let verdict = match decision {

@@ -41,7 +41,7 @@ use crate::domain::observe::{
     Lookup, Order, Outcome, Probe, Refunded, SubscriptionNow, Transaction,
 };
 use crate::domain::reason::{IgnoreReason, ParkReason, PendingReason, Problem, RecordReason};
-use crate::domain::record::{Activity, Done, Record, Recorded};
+use crate::domain::record::{Activity, CardShown, Done, Last4, Record, Recorded};
 use crate::domain::settings::Settings;
 use crate::domain::state::{State, Told};
 use crate::retry::Jitter;
@@ -64,7 +64,12 @@ impl Case {
         let mut case = Self {
             settings: settings(),
             state: State::default(),
-            seen: Seen { odoo: nothing_in_odoo(), ventipay: AtVentipay::NotAsked },
+            seen: Seen {
+                odoo: nothing_in_odoo(),
+                ventipay: AtVentipay::NotAsked,
+                customer: None,
+                card: None,
+            },
             erased: false,
             body: body(),
             chosen: None,
@@ -207,6 +212,10 @@ impl Case {
                 }
                 let found = invoices.iter_mut().find(|found| found.probe == probe).unwrap();
                 found.invoices.push((invoice(id, total, rest), transactions));
+            }
+            ["ventipay", "card"] => {
+                let last4 = Last4::parse("4242").unwrap();
+                self.seen.card = Some(CardShown { last4, brand: None });
             }
             ["ventipay", "dispute", status] => {
                 self.seen.ventipay = AtVentipay::Dispute(DisputeNow {
@@ -430,6 +439,8 @@ impl Case {
             same.cloned().unwrap_or_else(none)
         };
         seen.odoo.invoices = lookup.invoice_probes.iter().map(found).collect();
+        seen.customer.clone_from(&lookup.customer);
+        seen.card = lookup.card.clone().or(seen.card);
         seen.odoo.candidates.retain(|candidate| {
             let named = |value: &String| candidate.transaction.reference == *value;
             candidate.found_by == "checkout"
