@@ -193,10 +193,7 @@ impl Odoo {
                 orders: Vec::new(),
                 invoices: Vec::new(),
             });
-        let order = Order {
-            total: PAID.to_string(),
-            ..given::order("S1", "1000", "CLP", &[])
-        };
+        let order = Order { total: PAID.to_string(), ..given::order("S1", "1000", "CLP", &[]) };
         InOdoo {
             booked: booked.map(|name| given::booking(name, clp(self.payments[name]))),
             booked_name: booked.cloned(),
@@ -314,7 +311,13 @@ impl<'a> World<'a> {
             Plan::LookUp(lookup) => {
                 let ventipay = self.story.at_ventipay(&lookup.ask);
                 let odoo = self.odoo.observe(&lookup, self.story.mode);
-                decide(told, &state, &lookup, &Seen { odoo, ventipay, customer: None, card: None }, &self.settings)
+                decide(
+                    told,
+                    &state,
+                    &lookup,
+                    &Seen { odoo, ventipay, customer: None, card: None },
+                    &self.settings,
+                )
             }
         };
         let verdict = match decision {
@@ -355,10 +358,13 @@ impl<'a> World<'a> {
             open: ["checkout", "payment", "dispute"]
                 .iter()
                 .any(|stream| words(stream).contains("pending")),
-            parked: ["checkout", "payment", "dispute"].map(|stream| words(stream).contains("parked")),
+            parked: ["checkout", "payment", "dispute"]
+                .map(|stream| words(stream).contains("parked")),
             sums: total(self.streams.values())
                 .iter()
-                .map(|sums| (sums.refunded, sums.booked, sums.pending, sums.parked, sums.difference))
+                .map(|sums| {
+                    (sums.refunded, sums.booked, sums.pending, sums.parked, sums.difference)
+                })
                 .collect(),
         }
     }

@@ -97,10 +97,11 @@ async fn beside(
     if let (None, Some(method)) = (&card, &lookup.payment_method)
         && let Shown::Now(now) = ventipay.payment_method(method.as_str()).await?
     {
-        card = now.last4.as_deref().and_then(Last4::parse).map(|last4| CardShown {
-            last4,
-            brand: now.brand.clone(),
-        });
+        card = now
+            .last4
+            .as_deref()
+            .and_then(Last4::parse)
+            .map(|last4| CardShown { last4, brand: now.brand.clone() });
     }
     if let Some(customer) = customer.as_mut().filter(|of| of.rut.is_none() && of.email.is_none())
         && let Some(id) = customer.id.clone()

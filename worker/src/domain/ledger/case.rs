@@ -508,7 +508,11 @@ pub(super) fn booking_of(command: &Command) -> Option<Booking> {
         Command::Book(book) => (book.amount, book.date),
         Command::Confirm(confirm) => (confirm.amount, confirm.date),
         Command::PayInvoice(pay) => (pay.amount, pay.date),
-        Command::Refund(_) | Command::Record(_) | Command::Cancel(_) | Command::Fail(_) | Command::Complete { .. } => {
+        Command::Refund(_)
+        | Command::Record(_)
+        | Command::Cancel(_)
+        | Command::Fail(_)
+        | Command::Complete { .. } => {
             return None;
         }
     };

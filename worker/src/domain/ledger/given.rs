@@ -5,7 +5,7 @@
 
 use concilia_shared::config::{
     CardPolicy, CreditNotePolicy, CreditPolicy, CustomerPolicy, DisputePolicy, Environment,
-    InvoicePolicy, Mode, QuotationPolicy, UfPolicy,
+    InvoicePolicy, Mode, PayloadPolicy, QuotationPolicy, UfPolicy,
 };
 use concilia_shared::id::{AccountName, CheckoutId, EventId};
 use concilia_shared::money::{Currency, Money};
@@ -44,6 +44,7 @@ pub(in crate::domain) fn settings() -> Settings {
         subscription_product: None,
         cards: CardPolicy::Archived,
         customers: CustomerPolicy::Find,
+        payloads: PayloadPolicy::Hide,
         company_id: Some(1),
         asks_ventipay: true,
     }
@@ -191,7 +192,11 @@ fn told_amount(words: &[&str]) -> Option<Money> {
     Some(Money::new(minor, Currency::parse(words[2]).unwrap()))
 }
 
-pub(in crate::domain) fn refund_booking(transaction: &str, amount: Money, refunded: Money) -> RefundBooking {
+pub(in crate::domain) fn refund_booking(
+    transaction: &str,
+    amount: Money,
+    refunded: Money,
+) -> RefundBooking {
     RefundBooking {
         transaction: transaction.to_owned(),
         payment: Some("PBNK1/2026/00002".to_owned()),
