@@ -4,6 +4,8 @@
 //! [`super::decide`] reads nothing else. Amounts that are not ours to convert stay decimal
 //! text in the document's own currency.
 
+use std::fmt;
+
 use concilia_shared::id::CheckoutId;
 use concilia_shared::money::{Currency, Money};
 use jiff::Timestamp;
@@ -367,7 +369,7 @@ pub struct PaymentNow {
 }
 
 /// A customer as Ventipay's API shows it now (`ventipay-api.md` 5.8). Personal data.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct CustomerNow {
     /// As it was given: neither validated nor normalised.
     pub email: Option<String>,
@@ -379,9 +381,15 @@ pub struct CustomerNow {
     pub country: Option<String>,
 }
 
+impl fmt::Debug for CustomerNow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CustomerNow").finish_non_exhaustive()
+    }
+}
+
 /// A payment method as Ventipay's API shows it now (`ventipay-api.md` 5.7); of a card no more
 /// than this is ever read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct MethodNow {
     /// `visa`, `mastercard`, …
     pub brand: Option<String>,
@@ -389,6 +397,12 @@ pub struct MethodNow {
     pub last4: Option<String>,
     /// Whose it is.
     pub customer_id: Option<String>,
+}
+
+impl fmt::Debug for MethodNow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MethodNow").finish_non_exhaustive()
+    }
 }
 
 /// One effect to carry out in Odoo: what was decided upon, and the effect.

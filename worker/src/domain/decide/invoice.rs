@@ -7,7 +7,7 @@
 use concilia_shared::money::Money;
 
 use super::paid::{day, in_the_way, unless_accepted, values};
-use super::{Seen, Verdict, currency, unknown_to_ventipay};
+use super::{BY_HAND, Seen, Verdict, currency, unknown_to_ventipay};
 use crate::domain::event::{Booking, Matched};
 use crate::domain::fact::{InvoiceState, InvoiceTold};
 use crate::domain::interpret::match_keys;
@@ -78,22 +78,35 @@ fn not_paid(invoice: &InvoiceTold, state: &State) -> Verdict {
 }
 
 /// Whom to ask, and where the customer invoice may be.
-pub(super) fn lookup(invoice: &InvoiceTold, settings: &Settings, body: &[u8]) -> Lookup {
-    let paths: Vec<String> =
-        PATHS.iter().map(ToString::to_string).chain(settings.match_keys.iter().cloned()).collect();
-    let probes = match_keys(body, &paths).into_iter().flat_map(|(path, value)| {
-        FIELDS.map(|field| Probe {
-            path: path.clone(),
-            field: field.to_owned(),
-            value: value.clone(),
-        })
-    });
+pub(super) fn lookup(
+    told: &Told,
+    invoice: &InvoiceTold,
+    settings: &Settings,
+    body: &[u8],
+) -> Lookup {
+    let probe = |path: &str, field: &str, value: &str| Probe {
+        path: path.to_owned(),
+        field: field.to_owned(),
+        value: value.to_owned(),
+    };
+    let probes: Vec<Probe> = if let Some(chosen) = &told.chosen {
+        vec![probe(BY_HAND, "name", chosen)]
+    } else {
+        let paths = PATHS.iter().map(ToString::to_string);
+        let paths: Vec<String> = paths.chain(settings.match_keys.iter().cloned()).collect();
+        let keys = match_keys(body, &paths);
+        // One that was made for it carries its own id.
+        let own = [probe("id", "ref", invoice.invoice.as_str())];
+        let named =
+            keys.iter().flat_map(|(path, value)| FIELDS.map(|field| probe(path, field, value)));
+        named.chain(own).collect()
+    };
     let ids = [invoice.payment.as_ref(), Some(&invoice.invoice)];
     Lookup {
         ask: Ask::Invoice(invoice.invoice.clone()),
         names: invoice.names(),
         carried: ids.into_iter().flatten().map(ToString::to_string).collect(),
-        invoice_probes: probes.collect(),
+        invoice_probes: probes,
         ..Lookup::default()
     }
 }

@@ -155,7 +155,9 @@ pub fn plan(told: &Told, state: &State, settings: &Settings, body: Option<&[u8]>
         Fact::SubscriptionTold(subscription) => {
             Ok(subscription::lookup(subscription, settings, body))
         }
-        Fact::InvoiceTold(invoice) => keys.map(|body| invoice::lookup(invoice, settings, body)),
+        Fact::InvoiceTold(invoice) => {
+            keys.map(|body| invoice::lookup(told, invoice, settings, body))
+        }
         Fact::CardEnrolled(card) => keys.and_then(|body| card::lookup(card, settings, body)),
         Fact::Other | Fact::Unreadable { .. } => {
             Err(Plan::Rest(Verdict::Recorded(RecordReason::NothingToDo)))

@@ -367,7 +367,7 @@ impl Case {
             }
             ["card", rest @ ..] => {
                 self.body = card_body(rest.contains(&"shown"), rest.contains(&"nobody"));
-                webhook("evt_1", card_fact())
+                webhook("evt_1", card_fact(rest.contains(&"nobody")))
             }
             ["charge" | "payment", rest @ ..] => {
                 let mut told = webhook("evt_1", payment_fact(rest));
