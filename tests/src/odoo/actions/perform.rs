@@ -62,7 +62,7 @@ fn is_race(error: &PostgresError) -> bool {
 }
 
 /// The next lines quote the row.
-fn first_line(error: &PostgresError) -> &str {
+pub(super) fn first_line(error: &PostgresError) -> &str {
     error.message.lines().next().unwrap_or_default()
 }
 
