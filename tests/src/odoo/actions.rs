@@ -105,9 +105,16 @@ pub fn text_hash(code: &str) -> String {
     digest.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
-/// Gives a user an API key, as the action does that `odoo setup` runs once and deletes. Whose
-/// it is stands in its text: `with_user(7)`.
+/// Gives a user an API key, or takes some away, as the action does that `odoo setup` runs once
+/// and deletes. Whose it is stands in its text: `with_user(7)`; which ones too: `browse([3])`.
 fn make_key(tx: &mut Tx<'_>, code: &str) -> Outcome<Json> {
+    let gone = code.split_once("browse([").and_then(|(_, rest)| rest.split_once("])"));
+    if let Some((list, _)) = gone {
+        for id in list.split(',').filter_map(|id| id.trim().parse::<Id>().ok()) {
+            tx.delete("res.users.apikeys", id)?;
+        }
+        return Ok(json!({}));
+    }
     let user = code.split_once("with_user(").and_then(|(_, rest)| rest.split_once(')'));
     let user = user.and_then(|(id, _)| id.parse::<Id>().ok());
     let Some(user) = user.filter(|id| tx.get("res.users", *id).is_some()) else {
@@ -117,5 +124,16 @@ fn make_key(tx: &mut Tx<'_>, code: &str) -> Outcome<Json> {
     let seed = format!("{user}:{number}:{}", tx.caller.now);
     let key: String = text_hash(&seed).chars().take(40).collect();
     super::seed::add_key(tx, user, &key);
+    let newest = tx.rows("res.users.apikeys").next_back().map(|(id, _)| id).unwrap_or_default();
+    let ends = code.split_once("timedelta(days=").and_then(|(_, rest)| rest.split_once(')'));
+    let days = ends.and_then(|(days, _)| days.parse::<i64>().ok());
+    let now: Option<jiff::civil::DateTime> = tx.caller.now.replace(' ', "T").parse().ok();
+    let until = days.zip(now).map(|(days, now)| now.saturating_add(jiff::Span::new().days(days)));
+    tx.update("res.users.apikeys", newest, |row| {
+        row.set("name", format!("Concilia {}", &key[..8]));
+        if let Some(until) = until {
+            row.set("expiration_date", until.strftime("%Y-%m-%d %H:%M:%S").to_string());
+        }
+    })?;
     Ok(json!({"key": key}))
 }

@@ -291,10 +291,19 @@ fn no_database(name: &str) -> OdooError {
 /// Whether a password or API key is the user's.
 fn proves(tx: &Tx<'_>, uid: Id, secret: &str) -> bool {
     let password = tx.get("res.users", uid).map_or("", |user| user.text("sim_password"));
-    let own_key =
-        |row: &Record| row.reference("user_id") == Some(uid) && row.text("sim_key") == secret;
+    let own_key = |row: &Record| {
+        row.reference("user_id") == Some(uid) && row.text("sim_key") == secret && lives(tx, row)
+    };
     !secret.is_empty()
         && (password == secret || tx.tables().find("res.users.apikeys", own_key).is_some())
+}
+
+/// A key ends on its day, and sleeps while its user is archived.
+fn lives(tx: &Tx<'_>, key: &Record) -> bool {
+    let user = key.reference("user_id").and_then(|id| tx.get("res.users", id));
+    let until = key.text("expiration_date");
+    user.is_some_and(|user| user.flag("active"))
+        && (until.is_empty() || until >= tx.caller.now.as_str())
 }
 
 fn who_calls(tx: &Tx<'_>, who: &Who) -> Result<Id, OdooError> {
@@ -308,7 +317,8 @@ fn who_calls(tx: &Tx<'_>, who: &Who) -> Result<Id, OdooError> {
             "User not authenticated, use an API Key with a Bearer Authorization header.",
         )),
         Who::Key(Some(key)) => {
-            let found = tx.tables().find("res.users.apikeys", |row| row.text("sim_key") == key);
+            let fits = |row: &Record| row.text("sim_key") == key && lives(tx, row);
+            let found = tx.tables().find("res.users.apikeys", fits);
             let user = found.and_then(|(_, row)| row.reference("user_id"));
             user.ok_or_else(|| unauthorized("Invalid apikey"))
         }

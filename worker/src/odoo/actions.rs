@@ -43,7 +43,10 @@ pub const RECORD: Action = Action {
     code: include_str!("../../actions/record.py"),
 };
 
-/// The model all hang on: what the bot finds them by.
+/// All of them, in the order they are put into Odoo: a new one is a line here.
+pub const ALL: [Action; 3] = [OBSERVE, BOOK, RECORD];
+
+/// The model they hang on: what the bot finds them by.
 pub const MODEL: &str = "payment.transaction";
 
 /// Version all texts answer with.
@@ -80,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_texts_answer_with_the_version_this_build_expects() {
-        for action in [OBSERVE, BOOK, RECORD] {
+        for action in ALL {
             assert!(action.code.contains(&format!("VERSION = '{VERSION}'")), "{}", action.name);
             assert!(
                 action.code.contains(&format!("'action': '{}'", action.kind)),

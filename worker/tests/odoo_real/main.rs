@@ -60,6 +60,7 @@ fn request(key_file: &Path) -> SetupRequest {
         bot_email: None,
         journal_code: None,
         bot_key_file: Some(key_file.to_owned()),
+        now: jiff::Timestamp::now(),
     }
 }
 
