@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs worker/actions/observe.py and book.py, as they stand, through the cases of this folder.
+"""Runs worker/actions/*.py, as they stand, through the cases of this folder.
 
     python3 run.py            all; one line each, then "N passed, N failed"; exit code 1 when one failed
     python3 run.py --list     titles only
@@ -23,9 +23,11 @@ import world  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 ACTIONS = HERE.parent.parent / "worker" / "actions"
-TEXTS = {name: (ACTIONS / f"{name}.py").read_text(encoding="utf-8") for name in ("observe", "book")}
+TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(ACTIONS.glob("*.py"))}
 SHA256 = {name: hashlib.sha256(text.strip(" \n\r\t").encode()).hexdigest() for name, text in TEXTS.items()}
-SHARED_FROM, SHARED_TO = "# -- the same in observe.py and book.py", "# -- end of what is the same --"
+# What several texts hold letter by letter: from, to, and which of them.
+SHARED = [("# -- the same in every action", "# -- end of what is the same --", tuple(TEXTS)),
+          ("# -- the same in book.py and refund.py", "# -- end of what book.py and refund.py share --", ("book", "refund"))]
 ALL_SERIES = (17, 18, 19)
 CODE = {name: safe_eval.compile_action(text, name) for name, text in TEXTS.items()}
 REFUSED_TEXTS = {
@@ -85,16 +87,17 @@ def numbered(value, number):
 
 
 def text_checks():
-    """The limits themselves, as (title, text that must be refused); None stands for the two files, which must not."""
-    yield "what the two files share is the same letter by letter", None
+    """The limits themselves, as (title, text that must be refused); None stands for the files, which must not."""
+    yield "what the files share is the same letter by letter", None
     for title, text in REFUSED_TEXTS.items():
         yield f"safe_eval refuses {title}", text
 
 
 def refuses(text):
     if text is None:
-        shared = {each[each.index(SHARED_FROM):each.index(SHARED_TO)] for each in TEXTS.values()}
-        return [] if len(shared) == 1 else ["the shared part differs"]
+        parts = [{TEXTS[name][TEXTS[name].index(start):TEXTS[name].index(end)] for name in names}
+                 for start, end, names in SHARED]
+        return [] if all(len(part) == 1 for part in parts) else ["a shared part differs"]
     try:
         safe_eval.compile_action(text, "refused")
     except safe_eval.Refused:
@@ -169,11 +172,11 @@ def judge(call, answer, error, series):
 
 
 def compare(expected, found, series, path):
-    """What differs, as sentences; `expected` may hold "*", "@observe", "@book" and values by series (README.md)."""
+    """What differs, as sentences; `expected` may hold "*", "@observe" and so on, and values by series (README.md)."""
     if isinstance(expected, dict) and set(expected) == {"17", "18", "19"}:
         expected = expected[str(series)]
-    if isinstance(expected, str) and expected[1:] in SHA256 and expected[0] == "@":
-        expected = SHA256[expected[1:]]
+    if isinstance(expected, str) and expected[:1] == "@":
+        expected = SHA256.get(expected[1:], False)
     if expected == "*" and isinstance(expected, str):
         return []
     if isinstance(expected, dict) and isinstance(found, dict) and set(expected) == set(found):

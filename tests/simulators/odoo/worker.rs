@@ -142,6 +142,6 @@ async fn the_bot_may_do_nothing_but_its_actions() {
         assert!(refused.is_err(), "{series:?}: the bot may create partners");
         let bindings = Args::none().with("model_name", "payment.transaction");
         let told = bot.call("ir.actions.actions", "get_bindings", bindings).await.unwrap();
-        assert_eq!(told["action"].as_array().map(Vec::len), Some(2), "{told}");
+        assert_eq!(told["action"].as_array().map(Vec::len), Some(3), "{told}");
     }
 }

@@ -25,6 +25,8 @@ pub enum Operation {
     Observe,
     /// The action book is run.
     Book,
+    /// The action refund is run.
+    Refund,
     /// Anything else.
     Other,
 }
@@ -55,8 +57,16 @@ pub enum Step {
     Mail,
     /// A transaction is cancelled.
     Cancel,
+    /// A transaction is set to error.
+    Fail,
     /// A credit is given to an invoice.
     Assign,
+    /// A credit is given back.
+    GiveBack,
+    /// A draft credit note is made.
+    Draft,
+    /// People are reminded.
+    Remind,
 }
 
 /// A step of booking that is to fail.

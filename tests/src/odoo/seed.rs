@@ -11,6 +11,8 @@ use super::world::{Caller, Tx, World};
 pub const GROUP_USER: Id = 1;
 /// `base.group_system`, Settings.
 pub const GROUP_SYSTEM: Id = 4;
+/// `account.group_account_manager`, the accountants in charge.
+pub const GROUP_ACCOUNTANTS: Id = 24;
 /// The administrator, `admin`.
 pub const ADMIN: Id = 2;
 /// The company everything is of.
@@ -19,6 +21,8 @@ pub const COMPANY: Id = 1;
 pub const CLP: Id = 45;
 /// The bank journal, BNK1.
 pub const BANK: Id = 6;
+/// Document type 61, the electronic credit note.
+pub const CREDIT_NOTE: Id = 3;
 /// The customer of fixtures: a Chilean end consumer, for whom invoices post.
 pub const CUSTOMER: Id = 10;
 
@@ -114,11 +118,16 @@ fn groups(tx: &mut Tx<'_>) {
     let settings =
         name(system).with("sim_category", "Administration").with("implied_ids", vec![GROUP_USER]);
     tx.put_at("res.groups", GROUP_SYSTEM, settings);
-    for (number, (xmlid, group)) in
-        (1..).zip([("group_user", GROUP_USER), ("group_system", GROUP_SYSTEM)])
-    {
+    let accountants =
+        name("Accountant").with("sim_category", "Invoicing").with("implied_ids", vec![GROUP_USER]);
+    tx.put_at("res.groups", GROUP_ACCOUNTANTS, accountants);
+    for (number, (module, xmlid, group)) in (1..).zip([
+        ("base", "group_user", GROUP_USER),
+        ("base", "group_system", GROUP_SYSTEM),
+        ("account", "group_account_manager", GROUP_ACCOUNTANTS),
+    ]) {
         let row = name(xmlid)
-            .with("module", "base")
+            .with("module", module)
             .with("model", "res.groups")
             .with("res_id", Value::Int(group));
         tx.put_at("ir.model.data", number, row);
@@ -129,7 +138,7 @@ fn users(tx: &mut Tx<'_>, admin: &Login) {
     let groups_field = tx.series().groups_field();
     for (id, partner, login, groups) in [
         (1, 2, "__system__", vec![GROUP_SYSTEM]),
-        (ADMIN, 3, admin.login.as_str(), vec![GROUP_SYSTEM]),
+        (ADMIN, 3, admin.login.as_str(), vec![GROUP_SYSTEM, GROUP_ACCOUNTANTS]),
     ] {
         let shown = if id == 1 { "OdooBot" } else { "Administrator" };
         tx.put_at("res.partner", partner, name(shown).with("active", true));
@@ -271,7 +280,7 @@ fn documents(tx: &mut Tx<'_>) {
     for (id, code, title) in [
         (1, "33", "Electronic Invoice"),
         (2, "34", "Unaffected or Exempt Electronic Invoice"),
-        (3, "61", "Electronic Credit Note"),
+        (CREDIT_NOTE, "61", "Electronic Credit Note"),
         (5, "39", "Electronic Receipt"),
     ] {
         let kind = if code == "61" { "credit_note" } else { "invoice" };

@@ -1,4 +1,4 @@
-//! The two server actions, as this build carries them: their names, texts and hashes.
+//! The server actions, as this build carries them: their names, texts and hashes.
 //!
 //! The texts are `worker/actions/*.py`; their contract is the README there. Not here: putting
 //! them into Odoo ([`super::setup`]) and running them ([`super::client`]).
@@ -27,7 +27,7 @@ pub const OBSERVE: Action = Action {
     code: include_str!("../../actions/observe.py"),
 };
 
-/// Books, confirms, cancels and completes, each effect exactly once.
+/// Books, confirms, cancels, fails and completes, each effect exactly once.
 pub const BOOK: Action = Action {
     kind: "book",
     name: "Concilia: book",
@@ -35,14 +35,22 @@ pub const BOOK: Action = Action {
     code: include_str!("../../actions/book.py"),
 };
 
-/// The model both hang on: what the bot finds them by.
+/// Gives back what was paid, each part exactly once.
+pub const REFUND: Action = Action {
+    kind: "refund",
+    name: "Concilia: refund",
+    external_id: "action_refund",
+    code: include_str!("../../actions/refund.py"),
+};
+
+/// The model they hang on: what the bot finds them by.
 pub const MODEL: &str = "payment.transaction";
 
-/// Version both texts answer with.
-pub const VERSION: &str = "2";
+/// Version every text answers with.
+pub const VERSION: &str = "3";
 
 /// Version of the requests and answers.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// Most items one call may carry: the actions refuse more.
 pub const ITEMS_MAX: usize = 100;
@@ -72,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_texts_answer_with_the_version_this_build_expects() {
-        for action in [OBSERVE, BOOK] {
+        for action in [OBSERVE, BOOK, REFUND] {
             assert!(action.code.contains(&format!("VERSION = '{VERSION}'")), "{}", action.name);
             assert!(
                 action.code.contains(&format!("'action': '{}'", action.kind)),

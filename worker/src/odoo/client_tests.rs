@@ -66,7 +66,7 @@ fn observed(database: &str, names: &[&str]) -> (u16, Value) {
         .map(|name| json!({"name": name, "booked": false, "transactions": [], "candidates": [], "probes": []}))
         .collect();
     let answer = json!({
-        "protocol": 2, "action": "observe", "version": actions::VERSION, "database": database,
+        "protocol": 3, "action": "observe", "version": actions::VERSION, "database": database,
         "actions": {"observe": actions::OBSERVE.sha256(), "book": actions::BOOK.sha256()},
         "provider": {"id": 7, "state": "test", "ready": true}, "items": items, "news": false,
     });

@@ -46,6 +46,7 @@ impl<'a> Records<'a> {
             "user_bot".to_owned(),
             "action_observe".to_owned(),
             "action_book".to_owned(),
+            "action_refund".to_owned(),
             "method_ventipay".to_owned(),
             format!("account_clearing_company_{company_id}"),
             format!("provider_company_{company_id}"),

@@ -1,4 +1,4 @@
-//! The two server actions, as this build carries them.
+//! The server actions, as this build carries them.
 //!
 //! Each carries the group: on 19 an action without one is open to every login, portal customers
 //! included (`odoo-api-2.md` 1.1). Each is bound to its model, which is how the bot finds it
@@ -13,14 +13,14 @@ use crate::odoo::actions::{self, Action, stripped};
 
 const MODEL: &str = "ir.actions.server";
 
-/// Both actions.
+/// Every action.
 pub(super) async fn ensure_actions(
     records: &mut Records<'_>,
     group: i64,
     report: &mut SetupReport,
 ) -> Result<(), SetupError> {
     let of_model = records.model_id("the server actions", actions::MODEL).await?;
-    for action in [actions::OBSERVE, actions::BOOK] {
+    for action in [actions::OBSERVE, actions::BOOK, actions::REFUND] {
         let change = ensure_action(records, &action, of_model, group).await?;
         report
             .line(format!("server action {} (version {})", action.name, actions::VERSION), change);
