@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
-use super::fact::{DisputeState, SubscriptionState};
+pub use super::fact::{DisputeState, SubscriptionState};
 use super::rut::Rut;
 
 /// One thing to record.
