@@ -487,6 +487,7 @@ def reverse_moves(wizards):
     move = database.tables["account.move"][move_id]
     database.fault("draft", move["name"])
     assert wizards._context["active_model"] == "account.move" and len(wizards._context["active_ids"]) == 1
+    assert wizards._context["allowed_company_ids"] == [move["company_id"]]
     note = database.insert("account.move", {
         **{name: value for name, value in move.items() if name != "id"}, "name": False if database.series != 17 else "/",
         "move_type": "out_refund", "state": "draft", "payment_state": "not_paid", "amount_residual": move["amount_total"],
@@ -509,6 +510,7 @@ def schedule_activity(records, kind, date_deadline=None, summary="", note="", us
 def reconcile_lines(lines):
     """What two payments have left is set off, an incoming one against an outgoing one."""
     database = lines._database
+    in_company(lines)
     database.fault("give_back", None)
     moves = [database.tables["account.move.line"][each]["move_id"] for each in lines.ids]
     payments = {pay["payment_type"]: pay for pay in database.tables["account.payment"].values() if pay["move_id"] in moves}
@@ -516,6 +518,13 @@ def reconcile_lines(lines):
         part = min(pay["left"] for pay in payments.values())
         for pay in payments.values():
             pay["left"] = round(pay["left"] - part, 6)
+
+
+def in_company(records):
+    """17 and 18 reconcile nothing as a user of another company unless told the company."""
+    move = records._table[records.ids[0]].get("move_id", records.ids[0])
+    company = records._database.tables["account.move"][move].get("company_id")
+    assert company in (None, *records._context.get("allowed_company_ids", [])), "reconciled outside of its company"
 
 
 def complete_transaction(database, row):
@@ -621,6 +630,7 @@ def reconcile(payment, move):
 
 def assign_outstanding(moves, line_id):
     tables = moves._database.tables
+    in_company(moves)
     moves._database.fault("assign", None)
     line = tables["account.move.line"][line_id]
     payment = next(pay for pay in tables["account.payment"].values() if pay["move_id"] == line["move_id"])
