@@ -599,7 +599,7 @@ def enter_payment(database, tx, date, name):
     row = database.insert("account.payment", {
         "name": name, "state": "posted", "date": date, "amount": abs(tx["amount"]), "currency_id": tx["currency_id"],
         "company_id": tx["company_id"], "payment_type": "inbound" if tx["amount"] > 0 else "outbound", "move_id": entry,
-        "invoices": [], "matched": [], "transaction": tx["reference"], "left": abs(tx["amount"])})
+        "invoices": [], "matched": list(tx["invoice_ids"]), "transaction": tx["reference"], "left": abs(tx["amount"])})
     payment = database.tables["account.payment"][row]
     moves = [database.tables["account.move"][each] for each in tx["invoice_ids"]]
     for move in sorted(moves, key=lambda move: (move["amount_residual"], move["id"])):
