@@ -53,10 +53,13 @@ async fn client(answers: impl IntoIterator<Item = (u16, Value)>) -> (Client, Sha
     (Client::new(endpoint, 1).unwrap(), script)
 }
 
+/// Where the action *refund* is.
+const REFUND: i64 = 13;
+
 fn bindings(observe: i64, book: i64) -> (u16, Value) {
     let row = |id: i64, name: &str| json!({"id": id, "name": name, "binding_view_types": "list,form", "sequence": 5});
     let rows =
-        json!([row(observe, "Concilia: observe"), row(book, "Concilia: book"), row(1, "Share")]);
+        json!([row(observe, "Concilia: observe"), row(book, "Concilia: book"), row(REFUND, "Concilia: refund"), row(1, "Share")]);
     (200, json!({"action": rows}))
 }
 
@@ -103,7 +106,8 @@ fn observed(database: &str, names: &[&str]) -> (u16, Value) {
         .collect();
     let answer = json!({
         "protocol": actions::PROTOCOL, "action": "observe", "version": actions::VERSION, "database": database,
-        "actions": {"observe": actions::OBSERVE.sha256(), "book": actions::BOOK.sha256()},
+        "actions": {"observe": actions::OBSERVE.sha256(), "book": actions::BOOK.sha256(),
+                    "refund": actions::REFUND.sha256()},
         "provider": {"id": 7, "state": "test", "ready": true}, "items": items, "news": false,
     });
     (200, json!({"type": "ir.actions.act_window_close", "infos": {"concilia": answer}}))
