@@ -125,7 +125,10 @@ fn taken_back(
     // Entered before, and not written down: the action answers what stands there.
     let entered = odoo.refunds.iter().any(|refund| refund.transaction == name);
     if !entered && (amount.currency != booked.currency || amount.minor > left.minor) {
-        return Err(Verdict::Parked(ParkReason::RefundAbovePayment { refunded: amount, booked: left }));
+        return Err(Verdict::Parked(ParkReason::RefundAbovePayment {
+            refunded: amount,
+            booked: left,
+        }));
     }
     Ok(Some(Refund {
         name,
@@ -191,7 +194,8 @@ fn activities(
     money: Option<Money>,
     deadline: Option<Timestamp>,
 ) -> Vec<Activity> {
-    let amount = money.map_or_else(|| "un monto no informado".to_owned(), |money| money.to_string());
+    let amount =
+        money.map_or_else(|| "un monto no informado".to_owned(), |money| money.to_string());
     let until = deadline.map_or_else(
         || "Ventipay no informa el plazo".to_owned(),
         |deadline| format!("plazo: {}", day(deadline)),

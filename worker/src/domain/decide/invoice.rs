@@ -38,7 +38,9 @@ pub(super) fn from_the_log(
     if state.closed_by_hand(told) {
         return Some(Verdict::Recorded(RecordReason::ToldBefore));
     }
-    if let Some(first) = state.payment_told().filter(|first| first.told.webhook.event_id != told.webhook.event_id) {
+    if let Some(first) =
+        state.payment_told().filter(|first| first.told.webhook.event_id != told.webhook.event_id)
+    {
         return Some(match invoice.amount {
             Some(amount) if amount == first.amount => Verdict::Recorded(RecordReason::ToldBefore),
             amount => Verdict::Parked(ParkReason::ContradictingFacts {
@@ -51,8 +53,9 @@ pub(super) fn from_the_log(
     if let Some(book_from) = settings.book_from.filter(|from| at < *from) {
         return Some(Verdict::Recorded(RecordReason::BeforeBookFrom { book_from }));
     }
-    let trusted =
-        super::paid::accepted(told, |reason| matches!(reason, ParkReason::LateAndUnverifiable { .. }));
+    let trusted = super::paid::accepted(told, |reason| {
+        matches!(reason, ParkReason::LateAndUnverifiable { .. })
+    });
     match (told.webhook.late_s, settings.asks_ventipay || trusted) {
         (Some(late_s), false) => Some(Verdict::Parked(ParkReason::LateAndUnverifiable { late_s })),
         _ => None,

@@ -35,8 +35,8 @@ use super::fact::Fact;
 use super::interpret::{customer_of, match_keys};
 use super::name::ObjectId;
 use super::observe::{AtVentipay, Command, InOdoo, Lookup, Outcome, Probe, Reference};
-use super::record::{Customer, Record, Recorded};
 use super::reason::{IgnoreReason, NotReady, ParkReason, PendingReason, RecordReason};
+use super::record::{Customer, Record, Recorded};
 use super::settings::Settings;
 use super::state::{State, Status, Told};
 
@@ -287,11 +287,7 @@ fn of_itself(told: &Told) -> Option<Verdict> {
 }
 
 /// Whom the payload names; `None` where it names nobody.
-fn customer(
-    body: Option<&[u8]>,
-    id: Option<&ObjectId>,
-    settings: &Settings,
-) -> Option<Customer> {
+fn customer(body: Option<&[u8]>, id: Option<&ObjectId>, settings: &Settings) -> Option<Customer> {
     let mut customer = body.map(customer_of).unwrap_or_default();
     customer.id = customer.id.or_else(|| id.map(ToString::to_string));
     customer.create = settings.customers == CustomerPolicy::Create;

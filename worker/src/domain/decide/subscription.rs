@@ -33,7 +33,8 @@ pub(super) fn from_the_log(
             && other.period_end == subscription.period_end
             && other.changed_at == subscription.changed_at
     };
-    let before = state.told.iter().take_while(|other| other.webhook.event_id != told.webhook.event_id);
+    let before =
+        state.told.iter().take_while(|other| other.webhook.event_id != told.webhook.event_id);
     let before = before.filter(|other| matches!(other.status, Status::Registered(_)));
     let before = before.filter_map(fact).find(same);
     before.map(|_| Verdict::Recorded(RecordReason::ToldBefore))
@@ -94,8 +95,10 @@ pub(super) fn judge(
             revision: state.length,
         },
         state: now.unwrap_or(subscription.state),
-        amount: money
-            .map(|money| Amount { money, currency: super::currency::default_name(money, settings) }),
+        amount: money.map(|money| Amount {
+            money,
+            currency: super::currency::default_name(money, settings),
+        }),
         period_start: shown.and_then(|now| now.period_start).or(subscription.period_start),
         period_end: shown.and_then(|now| now.period_end).or(subscription.period_end),
         renewals: renewals(state),
@@ -109,7 +112,8 @@ pub(super) fn judge(
 
 /// How often it was renewed: activated again, for another period.
 fn renewals(state: &State) -> u32 {
-    let active = state.told.iter().filter_map(fact).filter(|told| told.state == SubscriptionState::Active);
+    let active =
+        state.told.iter().filter_map(fact).filter(|told| told.state == SubscriptionState::Active);
     let periods: BTreeSet<_> = active.map(|told| told.period_end).collect();
     u32::try_from(periods.len().saturating_sub(1)).unwrap_or(u32::MAX)
 }

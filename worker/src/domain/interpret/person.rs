@@ -53,7 +53,10 @@ mod tests {
         let found = customer(&expanded);
         assert_eq!(found.id.as_deref(), Some("cus_1"));
         assert_eq!(found.rut.as_ref().map(Rut::as_str), Some("12345678-5"));
-        assert_eq!((found.email.as_deref(), found.name.as_deref()), (Some("ana@example.com"), Some("Ana Soto")));
+        assert_eq!(
+            (found.email.as_deref(), found.name.as_deref()),
+            (Some("ana@example.com"), Some("Ana Soto"))
+        );
         let shop = json!({"customer_id": "cus_2", "taxid": "12.345.678-9", "metadata": {"rut": "12345678-5", "email": "x"}});
         let found = customer(&shop);
         assert_eq!(found.id.as_deref(), Some("cus_2"));
@@ -66,7 +69,9 @@ mod tests {
     fn a_card_without_four_digits_is_none() {
         let shown = card(&json!({"payment_method": {"last4": "4242", "brand": "Visa"}})).unwrap();
         assert_eq!((shown.last4.text().as_str(), shown.brand.as_deref()), ("4242", Some("Visa")));
-        for data in [json!({}), json!({"payment_method": "pm_1"}), json!({"last4": "4242424242424242"})] {
+        for data in
+            [json!({}), json!({"payment_method": "pm_1"}), json!({"last4": "4242424242424242"})]
+        {
             assert!(card(&data).is_none(), "{data}");
         }
     }

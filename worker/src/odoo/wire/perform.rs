@@ -103,7 +103,9 @@ fn refund_item(refund: &Refund) -> Value {
         Some(dispute) => (
             "none",
             format!("Disputa perdida por {amount} (Ventipay)"),
-            format!("El banco devolvió {amount} de {of} por la disputa {dispute}. The dispute was lost."),
+            format!(
+                "El banco devolvió {amount} de {of} por la disputa {dispute}. The dispute was lost."
+            ),
         ),
         None => (
             if refund.draft_credit_note { "draft" } else { "activity" },
