@@ -7,7 +7,11 @@ use super::Lang;
 /// Name, English, Spanish of Chile.
 const PHRASES: &[(&str, &str, &str)] = &[
     ("account_paused", "a person paused the account", "una persona puso la cuenta en pausa"),
-    ("already_paid", "the document is paid by other means", "el documento ya está pagado por otro medio"),
+    (
+        "already_paid",
+        "the document is paid by other means",
+        "el documento ya está pagado por otro medio",
+    ),
     ("ambiguous", "more than one order matches", "calza más de un pedido"),
     ("ambiguous_customer", "more than one such customer", "más de un cliente así"),
     ("amount_mismatch", "amounts differ", "los montos difieren"),
@@ -54,7 +58,11 @@ const PHRASES: &[(&str, &str, &str)] = &[
     ("retries_exhausted", "tried for as long as set", "intentado todo el plazo fijado"),
     ("rounding_lost", "the currency cannot hold the amount", "la moneda no alcanza para el monto"),
     ("told_before", "told before", "informado antes"),
-    ("transaction_mismatch", "amount differs from the transaction", "el monto difiere de la transacción"),
+    (
+        "transaction_mismatch",
+        "amount differs from the transaction",
+        "el monto difiere de la transacción",
+    ),
     ("unreadable", "the body does not read", "el cuerpo no se puede leer"),
     ("ventipay_unavailable", "Ventipay does not answer", "Ventipay no responde"),
 ];

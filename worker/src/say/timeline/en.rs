@@ -129,7 +129,11 @@ fn received(told: &WebhookReceived) -> String {
         }
         Fact::InvoiceTold(invoice) => {
             let amount = amount(invoice.amount);
-            format!("{kind}: invoice {} over {amount} is {}", invoice.invoice, invoice.state.as_str())
+            format!(
+                "{kind}: invoice {} over {amount} is {}",
+                invoice.invoice,
+                invoice.state.as_str()
+            )
         }
         Fact::CardEnrolled(card) => format!("{kind}: card {} enrolled", card.card()),
         Fact::Other => format!("{kind}, which asks for nothing in Odoo"),
