@@ -12,5 +12,6 @@ mod given;
 mod ids;
 mod modes;
 mod races;
+mod setup;
 mod transports;
 mod worker;
