@@ -13,5 +13,6 @@ mod ids;
 mod modes;
 mod races;
 mod recorded;
+mod setup;
 mod transports;
 mod worker;

@@ -38,7 +38,7 @@ pub(super) async fn ensure_rights(
     for (model, (_, rule)) in models::MENU.into_iter().zip(rules) {
         let mut parts = vec![("company rule", rule)];
         parts.extend(["billing's right", "the managers' right"].into_iter().zip(access.by_ref()));
-        report.line(format!("rights on {}", model.name), together(parts));
+        report.line(format!("access to {}", model.name), together(parts));
     }
     Ok(())
 }
