@@ -515,6 +515,7 @@ def reverse_moves(wizards):
     move = database.tables["account.move"][move_id]
     database.fault("draft", move["name"])
     assert wizards._context["active_model"] == "account.move" and len(wizards._context["active_ids"]) == 1
+    assert wizards._context["allowed_company_ids"] == [move["company_id"]]
     note = database.insert("account.move", {
         **{name: value for name, value in move.items() if name != "id"}, "name": False if database.series != 17 else "/",
         "move_type": "out_refund", "state": "draft", "payment_state": "not_paid", "amount_residual": move["amount_total"],
@@ -537,13 +538,24 @@ def schedule_activity(records, kind, date_deadline=None, summary="", note="", us
 def reconcile_lines(lines):
     """What two payments have left is set off, an incoming one against an outgoing one."""
     database = lines._database
+    in_company(lines)
     database.fault("give_back", None)
-    moves = [database.tables["account.move.line"][each]["move_id"] for each in lines.ids]
+    rows = [database.tables["account.move.line"][each] for each in lines.ids]
+    if len({row["account_id"] for row in rows}) > 1:
+        raise UserError("Entries are not from the same account.")
+    moves = [row["move_id"] for row in rows]
     payments = {pay["payment_type"]: pay for pay in database.tables["account.payment"].values() if pay["move_id"] in moves}
     if len(payments) == 2:
         part = min(pay["left"] for pay in payments.values())
         for pay in payments.values():
             pay["left"] = round(pay["left"] - part, 6)
+
+
+def in_company(records):
+    """17 and 18 reconcile nothing as a user of another company unless told the company."""
+    tables, move = records._database.tables, records._table[records.ids[0]].get("move_id", records.ids[0])
+    entries = [*(pay for pay in tables["account.payment"].values() if pay["move_id"] == move), tables["account.move"][move]]
+    assert entries[0]["company_id"] in records._context.get("allowed_company_ids", []), "reconciled outside of its company"
 
 
 def complete_transaction(database, row):
@@ -618,7 +630,7 @@ def enter_payment(database, tx, date, name):
     row = database.insert("account.payment", {
         "name": name, "state": "posted", "date": date, "amount": abs(tx["amount"]), "currency_id": tx["currency_id"],
         "company_id": tx["company_id"], "payment_type": "inbound" if tx["amount"] > 0 else "outbound", "move_id": entry,
-        "invoices": [], "matched": [], "transaction": tx["reference"], "left": abs(tx["amount"])})
+        "invoices": [], "matched": list(tx["invoice_ids"]), "transaction": tx["reference"], "left": abs(tx["amount"])})
     payment = database.tables["account.payment"][row]
     moves = [database.tables["account.move"][each] for each in tx["invoice_ids"]]
     for move in sorted(moves, key=lambda move: (move["amount_residual"], move["id"])):
@@ -629,10 +641,10 @@ def enter_payment(database, tx, date, name):
     return row
 
 
-def enter_entry(database, name, partner):
+def enter_entry(database, name, partner, receivable=RECEIVABLE):
     """A payment's journal entry: what the customer no longer owes, and where the money is."""
     entry = database.insert("account.move", {"name": name, "move_type": "entry", "state": "posted", "write_date": LONG_AGO})
-    enter_lines(database, entry, (RECEIVABLE, OUTSTANDING), partner)
+    enter_lines(database, entry, (receivable, OUTSTANDING), partner)
     return entry
 
 
@@ -649,6 +661,7 @@ def reconcile(payment, move):
 
 def assign_outstanding(moves, line_id):
     tables = moves._database.tables
+    in_company(moves)
     moves._database.fault("assign", None)
     line = tables["account.move.line"][line_id]
     payment = next(pay for pay in tables["account.payment"].values() if pay["move_id"] == line["move_id"])

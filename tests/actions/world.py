@@ -19,7 +19,7 @@ def load(world, series, sha256):
     """A database holding `world`; `sha256` maps the actions' names to what their stored texts hash to."""
     database = Database(series, world.get("today", "2026-11-23"), world.get("now", "2026-11-23 15:00:00"))
     database.insert("ir.config_parameter", {"key": "database.uuid", "value": world.get("database", "db-uuid")})
-    for partner in ("Cliente", "Otro cliente"):
+    for partner in ("Cliente de prueba", "Otro cliente"):
         database.insert("res.partner", {"name": partner, "vat": False, "email": False, "active": True, "parent_id": False,
                                         "company_id": False})
     for kind in ("asset_receivable", "asset_receivable", "income", "asset_current"):
@@ -195,7 +195,7 @@ def _transaction(database, row):
             "payment_type": "inbound" if tx["amount"] > 0 else "outbound",
             "company_id": tx["company_id"], "invoices": tx["invoice_ids"], "transaction": tx["reference"],
             "date": row.get("date", database.today), "left": float(row.get("credit", "0")),
-            "move_id": enter_entry(database, row["payment"], 1), **row.get("payment_is", {})})
+            "move_id": enter_entry(database, row["payment"], 1, OTHER_RECEIVABLE if row.get("other_account") else RECEIVABLE), **row.get("payment_is", {})})
     tx["company_id"] = row.get("company_id", tx["company_id"])
     database.insert("payment.transaction", tx)
 
