@@ -83,10 +83,13 @@ pub(super) fn record_all(tx: &mut Tx<'_>, code: &str) -> Outcome<Json> {
     let request = read_request(tx)?;
     let mut call = Call { request, known: BTreeMap::new(), customers: BTreeMap::new() };
     call.remember(tx);
-    // Worked in the order of the names, answered in the order asked.
+    // Worked in the order of the names, cards last; answered in the order asked.
     let items = call.request.items.clone();
     let mut work: Vec<usize> = (0..items.len()).collect();
-    work.sort_by_key(|place| items[*place]["name"].as_str().unwrap_or_default().to_owned());
+    work.sort_by_key(|place| {
+        let item = &items[*place];
+        (item["kind"] == "card", item["name"].as_str().unwrap_or_default().to_owned())
+    });
     let mut answers = vec![Json::Null; work.len()];
     for place in work {
         answers[place] = isolated(tx, &mut call, &items[place])?;

@@ -6,6 +6,8 @@ use super::{Call, Told, activities, customers, is_name, texts};
 use crate::odoo::actions::common::need;
 use crate::odoo::actions::effects::name_of;
 use crate::odoo::errors::{Outcome, Raise};
+use crate::odoo::fields::Kind;
+use crate::odoo::manual;
 use crate::odoo::value::{Amount, Id, Record, Value};
 use crate::odoo::world::Tx;
 
@@ -83,6 +85,7 @@ pub(super) fn own(tx: &mut Tx<'_>, call: &mut Call, item: &Json, kind: &str) -> 
     let payments = transactions_of(tx, call, item)?;
     link(tx, call, item, kind, &payments, partner, &mut values)?;
     values.push(("x_revision".to_owned(), Some(Value::Int(revision))));
+    check_fields(tx, &model, &values)?;
     let id = if let Some(id) = known {
         tx.update(&model, id, |row| apply(row, values))?;
         id
@@ -121,6 +124,22 @@ fn fence(tx: &Tx<'_>, call: &Call, item: &Json, kind: &str) -> Outcome<Option<&'
     } else {
         return Ok(None);
     }))
+}
+
+/// What the set-up made of the model knows each field, and each word of a selection.
+fn check_fields(tx: &Tx<'_>, model: &str, values: &[Change]) -> Outcome<()> {
+    let made = manual::known(tx, model).filter(|known| known.fields.contains_key("x_revision"));
+    let Some(known) = made else { return Ok(()) };
+    for (name, value) in values {
+        match (known.fields.get(name).map(|field| &field.kind), value) {
+            (None, _) => return Err(Raise::unknown_field(tx.series(), model, name)),
+            (Some(Kind::Selection(keys)), Some(Value::Text(word))) if !keys.contains(word) => {
+                return Err(Raise::value(format!("Wrong value for {model}.{name}: '{word}'")));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// A field and what it is to hold; nothing empties it.
