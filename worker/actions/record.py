@@ -315,6 +315,26 @@ def own(item, kind):
     return result(name, 'done', transaction=txs[:1].reference, customer=by, partner=partner.id, opened=opened, closed=closed)
 
 
+def subscription_invoice(item):
+    # The invoices of its payments, nothing else of it: a bare record, when nothing of the subscription was told yet.
+    name, model = item['name'], PREFIX + 'subscription'
+    if model not in env:
+        return result(name, 'refused', 'no_models')
+    record = known_as(name, model)
+    if record and record.x_company_id.id != company:
+        return result(name, 'changed', 'company')
+    txs = transactions_of(item)
+    moves = invoices_of(txs) - record.x_invoice_ids
+    if not moves:
+        return result(name, 'same', transaction=txs[:1].reference)
+    if not record:
+        record = make(name, model, {'x_name': item['id'], 'x_account': item['account'], 'x_company_id': company,
+                                    'x_revision': 0})
+    record.write({'x_invoice_ids': [Command.link(move.id) for move in moves]})
+    env.flush_all()
+    return result(name, 'done', transaction=txs[:1].reference)
+
+
 # -- activities: ours are those the bot made --
 def flag_name(item, activity):
     # That it was opened once: a person's "done" leaves nothing behind on 17 and 18, and must not bring it back.
@@ -408,10 +428,12 @@ def card(item):
 
 def perform(item):
     kind = item['kind']
-    if kind not in VALUES and kind != 'card':
+    if kind not in VALUES and kind not in ('card', 'subscription_invoice'):
         return result(item['name'], 'refused', 'kind')
-    if not is_name(item['name'], kind + '-'):
+    if not is_name(item['name'], kind.partition('_')[0] + '-'):
         return result(item['name'], 'refused', 'name')
+    if kind == 'subscription_invoice':
+        return subscription_invoice(item)
     return card(item) if kind == 'card' else own(item, kind)
 
 

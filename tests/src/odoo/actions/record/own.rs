@@ -100,6 +100,37 @@ pub(super) fn own(tx: &mut Tx<'_>, call: &mut Call, item: &Json, kind: &str) -> 
     Ok(Told { transaction, opened, closed, ..Told::status("done") }.of((by, partner)))
 }
 
+/// The invoices of its payments, nothing else of it: a bare record, when nothing was told yet.
+pub(super) fn subscription_invoice(tx: &mut Tx<'_>, call: &mut Call, item: &Json) -> Outcome<Told> {
+    let (name, model) = (name_of(item)?, "x_ventipay_subscription");
+    if tx.tables().find("ir.model", |row| row.text("model") == model).is_none() {
+        return Ok(Told::stopped("refused", "no_models"));
+    }
+    let known = call.known_as(name, model)?;
+    let row = known.and_then(|id| tx.get(model, id));
+    if row.is_some_and(|row| row.reference("x_company_id") != Some(call.company())) {
+        return Ok(Told::stopped("changed", "company"));
+    }
+    let held = row.map_or_else(Vec::new, |row| row.references("x_invoice_ids").to_vec());
+    let payments = transactions_of(tx, call, item)?;
+    let first = payments.first().and_then(|id| tx.get("payment.transaction", *id));
+    let transaction = first.map_or(json!(false), |row| json!(row.text("reference")));
+    let mut all = [held.clone(), invoices_of(tx, call, &payments)].concat();
+    all.sort_unstable();
+    all.dedup();
+    if all.len() == held.len() {
+        return Ok(Told { transaction, ..Told::status("same") });
+    }
+    let id = if let Some(id) = known {
+        id
+    } else {
+        let row = bare(call, item, need(item, "id")?)?.with("x_revision", Value::Int(0));
+        call.make(tx, name, model, row)?
+    };
+    tx.update(model, id, |row| row.set("x_invoice_ids", Value::Refs(all)))?;
+    Ok(Told { transaction, ..Told::status("done") })
+}
+
 fn fence(tx: &Tx<'_>, call: &Call, item: &Json, kind: &str) -> Outcome<Option<&'static str>> {
     let model = format!("{PREFIX}{kind}");
     let checkout = item["checkout"].as_str().map(|id| format!("checkout-{id}"));
