@@ -2,11 +2,13 @@
 //!
 //! [`cases`]: the shared cases of the two actions, begun in [`given`]. [`captures`]: recorded requests, asked
 //! again. [`transports`]: both say the same. [`races`] and [`faults`]: what tests lean on.
-//! [`worker`]: the worker's own set-up and client against it, [`modes`]: all it may be told to do.
+//! [`setup`] and [`drift`]: what `odoo setup`, `check` and `remove` do with it.
+//! [`worker`]: the worker's own client against it, [`modes`]: all it may be told to do.
 
 mod captures;
 mod cases;
 mod client;
+mod drift;
 mod faults;
 mod given;
 mod ids;
