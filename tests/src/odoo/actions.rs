@@ -39,6 +39,8 @@ pub enum Action {
     Book,
     /// The one `odoo setup` makes for a moment, to give the bot an API key.
     Key,
+    /// The one it makes for a moment, to write the second language of models and fields.
+    Labels,
 }
 
 /// `ir.actions.server.run` on one action.
@@ -50,6 +52,7 @@ pub fn run(tx: &mut Tx<'_>, id: Id) -> Outcome<Json> {
         Some(Action::Observe) => observe::observe(tx, &code),
         Some(Action::Book) => perform::perform_all(tx, &code),
         Some(Action::Key) => make_key(tx, &code),
+        Some(Action::Labels) => write_labels(tx),
         None => Err(Raise::odoo(
             "builtins.NotImplementedError",
             "the simulated Odoo runs Concilia's own actions only",
@@ -85,6 +88,7 @@ pub fn which(tx: &Tx<'_>, id: Id) -> Option<Action> {
         code if code == OBSERVE.trim() => Some(Action::Observe),
         code if code == BOOK.trim() => Some(Action::Book),
         _ if record.text("name") == "Concilia: key" => Some(Action::Key),
+        _ if record.text("name") == "Concilia: labels" => Some(Action::Labels),
         _ => None,
     }
 }
@@ -94,6 +98,23 @@ pub fn text_hash(code: &str) -> String {
     let stripped = code.trim_matches([' ', '\n', '\r', '\t']);
     let digest = Sha256::digest(stripped.as_bytes());
     digest.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+}
+
+/// Texts in another language, table by table: `{"ir_model": [["Evento", [541]]]}`.
+fn write_labels(tx: &mut Tx<'_>) -> Outcome<Json> {
+    let asked = tx.caller.context["concilia"].clone();
+    let language = asked["language"].as_str().unwrap_or_default();
+    for (table, texts) in asked["texts"].as_object().into_iter().flatten() {
+        let field = if table == "ir_model_fields" { "field_description" } else { "name" };
+        for pair in texts.as_array().into_iter().flatten() {
+            let text = pair[0].as_str().unwrap_or_default();
+            for id in pair[1].as_array().into_iter().flatten().filter_map(Json::as_i64) {
+                let key = format!("{field}@{language}");
+                tx.update(&table.replace('_', "."), id, |row| row.set(&key, text))?;
+            }
+        }
+    }
+    Ok(json!({}))
 }
 
 /// Gives a user an API key, or takes some away, as the action does that `odoo setup` runs once
