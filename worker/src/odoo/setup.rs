@@ -25,6 +25,7 @@ mod accounting;
 mod bot_key;
 mod checks;
 mod models;
+mod momentary;
 mod others;
 mod own;
 mod people;

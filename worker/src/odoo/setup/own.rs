@@ -15,6 +15,7 @@ use super::models::{self, Field, Kind, Model};
 use super::records::{Records, Row, id, is, link, model_name, text};
 use super::report::{Change, Repair, SetupReport};
 
+mod labels;
 mod rights;
 mod screens;
 pub(super) mod wanted;
@@ -252,29 +253,26 @@ async fn translate(
     changes: &mut BTreeMap<&'static str, Change>,
 ) -> Result<(), SetupError> {
     let held = Held::read(records, true).await?;
-    // One write for all that share a text: each costs Odoo a reload of the model.
-    let mut texts: BTreeMap<(&str, &str, &str), Vec<i64>> = BTreeMap::new();
-    let mut add = |of, field, spanish, row: &Row| {
-        texts.entry((of, field, spanish)).or_default().push(id(row));
-    };
+    let mut texts = labels::Texts::new();
+    let mut add = |table, text, row: &Row| texts.entry((table, text)).or_default().push(id(row));
     for model in models::MADE {
         let Some(row) = held.model(model) else { continue };
         let mut missing = BTreeSet::new();
         if text(row, "name") != model.label.es {
-            add("ir.model", "name", model.label.es, row);
+            add(labels::MODELS, model.label.es, row);
             missing.insert(before.model(model).is_some());
         }
         for field in model.fields {
             let Some(row) = held.field(model, field) else { continue };
             let old = before.field(model, field).is_some();
             if text(row, "field_description") != field.label.es {
-                add("ir.model.fields", "field_description", field.label.es, row);
+                add(labels::FIELDS, field.label.es, row);
                 missing.insert(old);
             }
             for (value, words) in field.kind.choices() {
                 let Some(choice) = held.choice(id(row), value) else { continue };
                 if text(choice, "name") != words.es {
-                    add("ir.model.fields.selection", "name", words.es, choice);
+                    add(labels::CHOICES, words.es, choice);
                     missing.insert(old && before.choice(id(row), value).is_some());
                 }
             }
@@ -285,8 +283,5 @@ async fn translate(
             wanted::add(change, wanted::spanish_labels());
         }
     }
-    for ((of, field, spanish), ids) in texts {
-        records.write_spanish(STEP, of, &ids, json!({field: spanish})).await?;
-    }
-    Ok(())
+    labels::write(records, STEP, &texts).await
 }
