@@ -39,6 +39,8 @@ pub enum Action {
     Book,
     /// The one `odoo setup` makes for a moment, to give the bot an API key.
     Key,
+    /// The one the conformance suite makes for a moment, to take a bot's keys away.
+    ForgetKeys,
 }
 
 /// `ir.actions.server.run` on one action.
@@ -50,6 +52,7 @@ pub fn run(tx: &mut Tx<'_>, id: Id) -> Outcome<Json> {
         Some(Action::Observe) => observe::observe(tx, &code),
         Some(Action::Book) => perform::perform_all(tx, &code),
         Some(Action::Key) => make_key(tx, &code),
+        Some(Action::ForgetKeys) => forget_keys(tx, &code),
         None => Err(Raise::odoo(
             "builtins.NotImplementedError",
             "the simulated Odoo runs Concilia's own actions only",
@@ -85,6 +88,7 @@ pub fn which(tx: &Tx<'_>, id: Id) -> Option<Action> {
         code if code == OBSERVE.trim() => Some(Action::Observe),
         code if code == BOOK.trim() => Some(Action::Book),
         _ if record.text("name") == "Concilia: key" => Some(Action::Key),
+        _ if record.text("name") == "Concilia: forget keys" => Some(Action::ForgetKeys),
         _ => None,
     }
 }
@@ -96,14 +100,26 @@ pub fn text_hash(code: &str) -> String {
     digest.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
+/// Whose keys an action is about: `with_user(7)` in its text.
+fn user_in(tx: &Tx<'_>, code: &str) -> Outcome<Id> {
+    let user = code.split_once("with_user(").and_then(|(_, rest)| rest.split_once(')'));
+    let user = user.and_then(|(id, _)| id.parse::<Id>().ok());
+    user.filter(|id| tx.get("res.users", *id).is_some())
+        .ok_or_else(|| Raise::odoo(names::ATTRIBUTE, "the key action names no user"))
+}
+
+fn forget_keys(tx: &mut Tx<'_>, code: &str) -> Outcome<Json> {
+    let user = user_in(tx, code)?;
+    for key in tx.ids_where("res.users.apikeys", |row| row.reference("user_id") == Some(user)) {
+        tx.delete("res.users.apikeys", key)?;
+    }
+    Ok(json!(false))
+}
+
 /// Gives a user an API key, as the action does that `odoo setup` runs once and deletes. Whose
 /// it is stands in its text: `with_user(7)`.
 fn make_key(tx: &mut Tx<'_>, code: &str) -> Outcome<Json> {
-    let user = code.split_once("with_user(").and_then(|(_, rest)| rest.split_once(')'));
-    let user = user.and_then(|(id, _)| id.parse::<Id>().ok());
-    let Some(user) = user.filter(|id| tx.get("res.users", *id).is_some()) else {
-        return Err(Raise::odoo(names::ATTRIBUTE, "the key action names no user"));
-    };
+    let user = user_in(tx, code)?;
     let number = tx.world.next("api key");
     let seed = format!("{user}:{number}:{}", tx.caller.now);
     let key: String = text_hash(&seed).chars().take(40).collect();

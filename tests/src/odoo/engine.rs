@@ -295,12 +295,16 @@ fn proves(tx: &Tx<'_>, uid: Id, secret: &str) -> bool {
         && (password == secret || tx.tables().find("res.users.apikeys", own_key).is_some())
 }
 
+fn is_active(tx: &Tx<'_>, uid: Id) -> bool {
+    tx.get("res.users", uid).is_some_and(|user| user.flag("active"))
+}
+
 fn who_calls(tx: &Tx<'_>, who: &Who) -> Result<Id, OdooError> {
     match who {
         Who::User { uid, .. } if tx.get("res.users", *uid).is_none() => {
             Err(Raise::missing("res.users", &[*uid], *uid).to_odoo())
         }
-        Who::User { uid, secret } if proves(tx, *uid, secret) => Ok(*uid),
+        Who::User { uid, secret } if is_active(tx, *uid) && proves(tx, *uid, secret) => Ok(*uid),
         Who::User { .. } => Err(OdooError::new(names::ACCESS_DENIED, "Access Denied")),
         Who::Key(None) => Err(unauthorized(
             "User not authenticated, use an API Key with a Bearer Authorization header.",
@@ -308,7 +312,7 @@ fn who_calls(tx: &Tx<'_>, who: &Who) -> Result<Id, OdooError> {
         Who::Key(Some(key)) => {
             let found = tx.tables().find("res.users.apikeys", |row| row.text("sim_key") == key);
             let user = found.and_then(|(_, row)| row.reference("user_id"));
-            user.ok_or_else(|| unauthorized("Invalid apikey"))
+            user.filter(|user| is_active(tx, *user)).ok_or_else(|| unauthorized("Invalid apikey"))
         }
     }
 }

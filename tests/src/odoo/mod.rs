@@ -24,6 +24,7 @@ mod jsonrpc;
 pub mod models;
 pub mod orm;
 mod persist;
+mod portal;
 pub mod rights;
 pub mod rpc;
 pub mod seed;

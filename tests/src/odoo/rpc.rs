@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use super::actions;
 use super::errors::{Outcome, Raise, names};
 use super::fields::{Series, schema};
-use super::models::{accounting, payment, sale};
+use super::models::{accounting, company, credit_note, payment, portal, sale};
 use super::orm::{self, Paging, Values};
 use super::rights::{self, Access};
 use super::value::{Id, Value};
@@ -94,6 +94,19 @@ const METHODS: &[Method] = &[
     button("ir.actions.server", "run"),
     button("sale.order", "action_confirm"),
     button("sale.order", "action_cancel"),
+    button("sale.order", "action_quotation_sent"),
+    button("sale.order", "get_portal_url"),
+    button("account.move", "get_portal_url"),
+    button("account.move.reversal", "reverse_moves"),
+    button("account.move.reversal", "refund_moves"),
+    Method {
+        model: "account.chart.template",
+        name: "try_loading",
+        arguments: &["template_code", "company"],
+        needed: 2,
+        on_records: true,
+        access: Access::Write,
+    },
     button("sale.advance.payment.inv", "create_invoices"),
     button("account.move", "action_post"),
     button("account.move", "button_draft"),
@@ -337,7 +350,17 @@ fn run_special(tx: &mut Tx<'_>, call: &Call, ids: &[Id]) -> Outcome<Json> {
             Ok(answer)
         }
         ("sale.order", "action_confirm") => sale::action_confirm(tx, ids),
+        ("sale.order", "action_quotation_sent") => sale::action_quotation_sent(tx, ids),
+        ("sale.order" | "account.move", "get_portal_url") => {
+            let id = ids.first().copied().unwrap_or_default();
+            portal::url(tx, &call.model, id).map(|url| json!(url))
+        }
         ("sale.order", _) => sale::action_cancel(tx, ids),
+        ("account.move.reversal", _) => credit_note::refund_moves(tx, ids),
+        ("account.chart.template", _) => {
+            let company = call.named.get("company").and_then(Json::as_i64).unwrap_or(0);
+            company::try_loading(tx, text("template_code"), company)
+        }
         ("sale.advance.payment.inv", _) => sale::create_invoices(tx, ids),
         ("account.move", "action_post") => accounting::action_post(tx, ids),
         ("account.move", "button_draft") => accounting::set_state(tx, ids, "draft"),

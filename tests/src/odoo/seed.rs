@@ -11,6 +11,8 @@ use super::world::{Caller, Tx, World};
 pub const GROUP_USER: Id = 1;
 /// `base.group_system`, Settings.
 pub const GROUP_SYSTEM: Id = 4;
+/// `base.group_portal`, a customer with an account.
+pub const GROUP_PORTAL: Id = 10;
 /// The administrator, `admin`.
 pub const ADMIN: Id = 2;
 /// The company everything is of.
@@ -114,9 +116,13 @@ fn groups(tx: &mut Tx<'_>) {
     let settings =
         name(system).with("sim_category", "Administration").with("implied_ids", vec![GROUP_USER]);
     tx.put_at("res.groups", GROUP_SYSTEM, settings);
-    for (number, (xmlid, group)) in
-        (1..).zip([("group_user", GROUP_USER), ("group_system", GROUP_SYSTEM)])
-    {
+    let portal = if tx.series() == Series::V19 { "Role / Portal" } else { "Portal" };
+    tx.put_at("res.groups", GROUP_PORTAL, name(portal).with("sim_category", "User types"));
+    for (number, (xmlid, group)) in (1..).zip([
+        ("group_user", GROUP_USER),
+        ("group_system", GROUP_SYSTEM),
+        ("group_portal", GROUP_PORTAL),
+    ]) {
         let row = name(xmlid)
             .with("module", "base")
             .with("model", "res.groups")
@@ -169,6 +175,11 @@ pub fn company(tx: &mut Tx<'_>, id: Id, title: &str) {
         if id == COMPANY { 1 } else { 1000 + id },
         name(title).with("active", true),
     );
+    journals(tx, id);
+}
+
+/// The journals the Chilean chart brings.
+pub fn journals(tx: &mut Tx<'_>, id: Id) {
     // The first company's journals have the recorded ids.
     let first = if id == COMPANY { 0 } else { id * 100 };
     let renamed = tx.series() == Series::V19;

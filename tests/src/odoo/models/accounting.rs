@@ -6,7 +6,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{company_currency, decimals, default_company};
+use super::{closed, company_currency, decimals, default_company};
 use crate::odoo::errors::{Outcome, Raise};
 use crate::odoo::fields::Series;
 use crate::odoo::value::{Amount, Id, Record, Value};
@@ -135,6 +135,7 @@ pub fn action_post(tx: &mut Tx<'_>, ids: &[Id]) -> Outcome<Json> {
             row.set("name", name);
         })?;
         pay_from_orders(tx, *id)?;
+        super::credit_note::settle(tx, *id)?;
     }
     Ok(json!(false))
 }
@@ -369,8 +370,13 @@ pub struct Payment {
 }
 
 /// Enters a payment and its journal entry, not yet reconciled.
-pub fn enter_payment(tx: &mut Tx<'_>, payment: Payment) -> Outcome<Id> {
+pub fn enter_payment(tx: &mut Tx<'_>, mut payment: Payment) -> Outcome<Id> {
     let journal = tx.record("account.journal", payment.journal)?;
+    closed::check_account(tx, payment.line)?;
+    let entry_date = closed::outside_the_lock(tx, journal.reference("company_id"), &payment.date);
+    if tx.series() == Series::V17 {
+        payment.date.clone_from(&entry_date);
+    }
     let year: String = payment.date.chars().take(4).collect();
     let prefix = format!("P{}/{year}/", journal.text("code"));
     let name = format!("{prefix}{:05}", last_number(tx, "account.payment", &prefix) + 1);
@@ -402,7 +408,7 @@ pub fn enter_payment(tx: &mut Tx<'_>, payment: Payment) -> Outcome<Id> {
         .with("ref", payment.memo)
         .with("state", "posted")
         .with("journal_id", Value::Ref(payment.journal))
-        .with("date", payment.date);
+        .with("date", entry_date);
     prepare_move(tx, &mut entry);
     let entry = tx.insert("account.move", entry)?;
     row.set("move_id", Value::Ref(entry));
@@ -489,7 +495,8 @@ pub fn create_payments(tx: &mut Tx<'_>, wizards: &[Id]) -> Outcome<Json> {
     }))
 }
 
-fn active_ids(tx: &Tx<'_>) -> Vec<Id> {
+/// The records a wizard is about.
+pub(super) fn active_ids(tx: &Tx<'_>) -> Vec<Id> {
     let ids = tx.caller.context.get("active_ids").and_then(Json::as_array);
     ids.into_iter().flatten().filter_map(Json::as_i64).collect()
 }

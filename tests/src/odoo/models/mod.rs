@@ -1,12 +1,18 @@
 //! What each model adds to the generic part: defaults, checks, computed fields, consequences.
 //!
-//! [`base`] (users, actions, external ids), [`sale`] (orders, invoicing wizard), [`accounting`]
-//! (invoices, payments, reconciliation), [`payment`] (providers, transactions and their
-//! post-processing). This file only sends each hook to the right one.
+//! [`base`] (users, actions, external ids), [`company`] (a new one and its journals), [`sale`]
+//! (orders, invoicing wizard), [`accounting`] (invoices, payments, reconciliation),
+//! [`credit_note`] (reversals), `closed` (accounts and periods), [`payment`] (providers, transactions and their
+//! post-processing), [`portal`] (payments a customer begins). This file only sends each hook to
+//! the right one.
 
 pub mod accounting;
 pub mod base;
+mod closed;
+pub mod company;
+pub mod credit_note;
 pub mod payment;
+pub mod portal;
 pub mod sale;
 
 use super::errors::{Outcome, Raise};
@@ -22,6 +28,8 @@ pub fn prepare(tx: &mut Tx<'_>, model: &str, record: &mut Record) -> Outcome<()>
         "account.move" => accounting::prepare_move(tx, record),
         "account.account" | "account.journal" => accounting::prepare_account(tx, model, record),
         "account.payment.register" => return accounting::prepare_register(tx, record),
+        "account.move.reversal" => return credit_note::prepare_reversal(tx, record),
+        "res.company" => return company::prepare(tx, record),
         "account.payment.method.line" => return payment::prepare_method_line(tx, record),
         "payment.provider" => payment::prepare_provider(tx, record),
         "payment.method" => payment::prepare_method(record),
@@ -49,7 +57,8 @@ pub fn created(tx: &mut Tx<'_>, model: &str, id: Id) -> Outcome<()> {
     match model {
         "sale.order" => sale::total_order(tx, id),
         "account.move" => accounting::total_move(tx, id),
-        "res.users" => base::hide_password(tx, id),
+        "res.users" => base::user_written(tx, id),
+        "res.company" => company::created(tx, id),
         _ => Ok(()),
     }
 }
@@ -64,7 +73,7 @@ pub fn written(tx: &mut Tx<'_>, model: &str, id: Id, before: &Record) -> Outcome
             None => Ok(()),
         },
         "payment.provider" => payment::provider_written(tx, id, before),
-        "res.users" => base::hide_password(tx, id),
+        "res.users" => base::user_written(tx, id),
         _ => Ok(()),
     }
 }

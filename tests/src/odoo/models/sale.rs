@@ -5,8 +5,9 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{company_currency, decimals, default_company};
+use super::{accounting, company_currency, decimals, default_company};
 use crate::odoo::errors::{Outcome, Raise};
+use crate::odoo::fields::Series;
 use crate::odoo::value::{Amount, Id, Record, Value};
 use crate::odoo::world::Tx;
 
@@ -20,6 +21,11 @@ pub fn prepare_order(tx: &mut Tx<'_>, order: &mut Record) {
         order.set("company_id", Value::Ref(default_company(tx)));
     }
     let company = order.reference("company_id").unwrap_or(1);
+    // An order is in the currency of its price list, if it has one.
+    let list = order.reference("pricelist_id").and_then(|id| tx.get("product.pricelist", id));
+    if let Some(currency) = list.and_then(|list| list.reference("currency_id")) {
+        order.set("currency_id", Value::Ref(currency));
+    }
     if let Some(currency) = company_currency(tx, company) {
         order.fill("currency_id", Value::Ref(currency));
     }
@@ -118,6 +124,17 @@ pub fn action_confirm(tx: &mut Tx<'_>, ids: &[Id]) -> Outcome<Json> {
     Ok(json!(true))
 }
 
+/// `action_quotation_sent`: marked as sent, and mailed to nobody.
+pub fn action_quotation_sent(tx: &mut Tx<'_>, ids: &[Id]) -> Outcome<Json> {
+    for id in ids {
+        if tx.record("sale.order", *id)?.text("state") != "draft" {
+            return Err(Raise::user("Only draft orders can be marked as sent directly."));
+        }
+        tx.update("sale.order", *id, |order| order.set("state", "sent"))?;
+    }
+    Ok(json!(null))
+}
+
 /// `action_cancel`.
 pub fn action_cancel(tx: &mut Tx<'_>, ids: &[Id]) -> Outcome<Json> {
     for id in ids {
@@ -185,6 +202,24 @@ pub fn create_invoices(tx: &mut Tx<'_>, wizards: &[Id]) -> Outcome<Json> {
     }))
 }
 
+/// Transactions of an order that a new invoice takes over: all of them on 17; from 18 on those
+/// that are under way, and done ones whose payment is not yet used up.
+fn handed_on(tx: &Tx<'_>, order: Id) -> Vec<Id> {
+    let used_up = |row: &Record| {
+        let payment = row.reference("payment_id");
+        payment.is_some_and(|payment| !accounting::credit(tx, payment).is_positive())
+    };
+    tx.ids_where("payment.transaction", |row| {
+        row.leads_to("sale_order_ids", order)
+            && (tx.series() == Series::V17
+                || match row.text("state") {
+                    "pending" | "authorized" => true,
+                    "done" => !used_up(row),
+                    _ => false,
+                })
+    })
+}
+
 /// A draft invoice of an order. It takes the order's transactions over.
 pub fn invoice_order(tx: &mut Tx<'_>, order_id: Id, amount: Amount) -> Outcome<Id> {
     let order = tx.record("sale.order", order_id)?;
@@ -205,11 +240,9 @@ pub fn invoice_order(tx: &mut Tx<'_>, order_id: Id, amount: Amount) -> Outcome<I
             invoice.set(to, value.clone());
         }
     }
-    super::accounting::prepare_move(tx, &mut invoice);
+    accounting::prepare_move(tx, &mut invoice);
     let id = tx.insert("account.move", invoice)?;
-    for transaction in
-        tx.ids_where("payment.transaction", |row| row.leads_to("sale_order_ids", order_id))
-    {
+    for transaction in handed_on(tx, order_id) {
         tx.update("payment.transaction", transaction, |row| {
             let mut linked = row.references("invoice_ids").to_vec();
             linked.push(id);
