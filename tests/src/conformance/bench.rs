@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use concilia_shared::config::Environment;
 use concilia_shared::id::CheckoutId;
 use concilia_shared::secret::Secret;
@@ -97,7 +97,7 @@ impl Bench {
         let key_file = folder.path().join("bot.key");
         let login = format!("concilia-conformance-{run}");
         let request = request(company, &login, Some(key_file.clone()));
-        setup(&office.rpc, &request).await.context("odoo setup")?;
+        setup(&office.rpc, &request).await.map_err(|why| anyhow!("odoo setup: {why}"))?;
         let key = std::fs::read_to_string(&key_file).context("the bot's key")?;
         let bot = Endpoint { login, key: Secret::new(key.trim()), ..admin };
         let client = Client::new(bot.clone(), company)?;
@@ -161,7 +161,7 @@ impl Bench {
     /// When it does not get to its end.
     pub async fn set_up(&self, company: i64) -> Result<SetupReport> {
         let request = request(company, &self.bot.login, Some(self.key_file.clone()));
-        setup(&self.office.rpc, &request).await.context("odoo setup")
+        setup(&self.office.rpc, &request).await.map_err(|why| anyhow!("odoo setup: {why}"))
     }
 
     /// A second company with a provider of its own, made when the first case asks.
@@ -176,6 +176,11 @@ impl Bench {
             Ok::<_, anyhow::Error>(second)
         };
         self.second.get_or_try_init(make).await.copied()
+    }
+
+    /// The second company, if a case asked for it.
+    pub fn second_if_made(&self) -> Option<i64> {
+        self.second.get().copied()
     }
 
     /// Puts away what was made, as far as Odoo lets one: keys gone, bot and companies archived,

@@ -4,13 +4,14 @@ use anyhow::{Result, bail, ensure};
 use concilia_shared::config::Mode;
 use concilia_worker::domain::decide::Verdict;
 use concilia_worker::domain::reason::{ParkReason, PendingReason};
+use concilia_worker::odoo::Odoo as _;
 use concilia_worker::odoo::client::Client;
+use concilia_worker::odoo::transport::Args;
 use serde_json::json;
 
 use super::{Bench, Case, case};
 use crate::conformance::ask::perform_by;
 use crate::conformance::expect::{booked, changed, refused, same};
-use concilia_worker::odoo::Odoo as _;
 
 pub(super) const CASES: &[Case] = &[
     case!(
@@ -32,6 +33,11 @@ pub(super) const CASES: &[Case] = &[
         "company-other-portal",
         other_portal,
         "A portal payment of another company is parked, and refused"
+    ),
+    case!(
+        "company-two-invoices",
+        two_invoices,
+        "A transaction on invoices of two companies is parked, and refused"
     ),
 ];
 
@@ -107,4 +113,30 @@ async fn other_portal(bench: &Bench) -> Result<()> {
     refused(bench.perform(&bench.confirm("border", &found, 4_900)).await?, "other_provider")?;
     let row = office.read("payment.transaction", found.id, &["state"]).await?;
     same("the transaction", &row["state"], &json!("draft"))
+}
+
+async fn two_invoices(bench: &Bench) -> Result<()> {
+    let second = bench.second_company().await?;
+    let office = bench.office.of(second);
+    let (_, here) = bench.invoiced("both-sides", 2_600).await?;
+    let id = order_there(bench, second, "both-sides-there", 2_600).await?;
+    let how = json!({"advance_payment_method": "delivered"});
+    let there = bench.draft_with(&office, id, how).await?;
+    office.press("account.move", "action_post", there).await?;
+    let mut values = bench.transaction_values("both-sides").await?;
+    values["amount"] = json!(5_200);
+    values["invoice_ids"] = json!([[6, 0, [here, there]]]);
+    let args = Args::none()
+        .with("vals_list", json!([values]))
+        .context("allowed_company_ids", vec![bench.company, second]);
+    bench.office.rpc.call("payment.transaction", "create", args).await?;
+    let reference = bench.reference("both-sides");
+    let body = bench.paid("both-sides", 5_200, Some(&reference));
+    let verdict = bench.rest(&body, &bench.settings(Mode::A)).await?;
+    ensure!(
+        matches!(verdict, Verdict::Parked(ParkReason::OtherCompany { .. })),
+        "it rests as {verdict:?}"
+    );
+    let found = bench.candidate("both-sides", &reference).await?;
+    changed(&bench.perform(&bench.confirm("both-sides", &found, 5_200)).await?, "company")
 }

@@ -44,6 +44,16 @@ pub(super) const CASES: &[Case] = &[
         "Less than the invoice asks for, accepted, pays it in part"
     ),
     case!("invoice-credit-note-left", credit_note_left, "A credit note of the order is not paid"),
+    case!(
+        "invoice-cancelled-linked",
+        cancelled_linked,
+        "A transaction on a cancelled invoice is parked: 19 would leave its payment beside it"
+    ),
+    case!(
+        "invoice-early-discount",
+        early_discount,
+        "Less by the early-payment discount is parked; accepted, 17 leaves the discount open"
+    ),
 ];
 
 async fn rest_of(bench: &Bench, case: &str, pesos: i64) -> Result<Verdict> {
@@ -144,4 +154,50 @@ async fn credit_note_left(bench: &Bench) -> Result<()> {
     let kinds: Vec<&str> = order.invoices.iter().map(|one| &*one.kind).collect();
     ensure!(kinds.contains(&"out_refund"), "the bot sees {kinds:?}");
     Ok(())
+}
+
+async fn cancelled_linked(bench: &Bench) -> Result<()> {
+    let id = bench.order("void-linked", 3_900).await?;
+    let invoice = bench.draft(id).await?;
+    let pesos = bench.office.first("res.currency", json!([["name", "=", "CLP"]])).await?;
+    let reference =
+        bench.transaction_by_hand("void-linked", pesos, json!(3_900), Some(invoice)).await?;
+    bench.office.press("account.move", "button_cancel", invoice).await?;
+    let body = bench.paid("void-linked", 3_900, Some(&reference));
+    let verdict = bench.rest(&body, &bench.settings(Mode::A)).await?;
+    ensure!(
+        matches!(verdict, Verdict::Parked(ParkReason::InvoiceNotPosted { .. })),
+        "it rests as {verdict:?}"
+    );
+    let found = bench.candidate("void-linked", &reference).await?;
+    changed(&bench.perform(&bench.confirm("void-linked", &found, 3_900)).await?, "invoices")
+}
+
+/// A tenth off for whoever pays within ten days (`odoo-api-2.md` 4.1).
+async fn early_discount(bench: &Bench) -> Result<()> {
+    let line = json!({"value": "percent", "value_amount": 100, "nb_days": 30});
+    let term = json!({
+        "name": format!("Conformance {}", bench.run), "early_discount": true,
+        "discount_percentage": 10, "discount_days": 10, "line_ids": [[5], [0, 0, line]],
+    });
+    let term = bench.office.create("account.payment.term", term).await?;
+    let further = json!({"payment_term_id": term});
+    let quotation = bench.quotation_with(&bench.office, "discount", json!(1_000), further).await?;
+    bench.office.press("sale.order", "action_confirm", quotation).await?;
+    let invoice = bench.invoice(quotation).await?;
+    let verdict = rest_of(bench, "discount", 900).await?;
+    ensure!(
+        matches!(verdict, Verdict::Parked(ParkReason::AmountMismatch { .. })),
+        "it rests as {verdict:?}"
+    );
+    let order = bench.see_order("discount").await?;
+    let mut book = bench.book_of("discount", &order, 900);
+    book.accepted = Accepted { amount: true, paid: false };
+    book.date = bench.today();
+    booked(bench.perform(&Command::Book(Box::new(book))).await?)?;
+    if bench.series == 17 {
+        same("the invoice", bench.paid_state(invoice).await?, ("partial".to_owned(), 100.0))
+    } else {
+        bench.must_be_paid(invoice).await
+    }
 }

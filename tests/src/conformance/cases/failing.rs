@@ -1,7 +1,10 @@
 //! When Odoo itself says no, or does something else than asked, while it enters a payment.
 
 use anyhow::{Result, ensure};
+use concilia_shared::config::Mode;
+use concilia_worker::domain::decide::Verdict;
 use concilia_worker::odoo::Odoo as _;
+use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use super::{Bench, Case, case};
@@ -22,6 +25,16 @@ pub(super) const CASES: &[Case] = &[
         "locked-period",
         locked_period,
         "A payment in a locked period is booked; Odoo moves its date as its series does"
+    ),
+    case!(
+        "locked-invoice",
+        locked_invoice,
+        "A posted invoice in a locked period is paid by a payment of today"
+    ),
+    case!(
+        "locked-today",
+        locked_today,
+        "Where today itself is locked a payment is booked; 17 does not let drafts be locked in"
     ),
 ];
 
@@ -85,16 +98,60 @@ async fn in_batch(bench: &Bench) -> Result<()> {
     same("the payments of the good one", bench.payments_of(good).await?, 1)
 }
 
+/// Locks everything up to a day while something is tried.
+async fn locked<T>(
+    bench: &Bench,
+    until: Date,
+    tried: impl AsyncFnOnce() -> Result<T>,
+) -> Result<T> {
+    only_in_own_company(bench)?;
+    let lock = |date: Value| json!({"fiscalyear_lock_date": date});
+    bench.office.write("res.company", bench.company, lock(json!(until.to_string()))).await?;
+    let result = tried().await;
+    bench.office.write("res.company", bench.company, lock(json!(false))).await?;
+    result
+}
+
+async fn locked_invoice(bench: &Bench) -> Result<()> {
+    let pesos = bench.office.first("res.currency", json!([["name", "=", "CLP"]])).await?;
+    let invoice = bench.loose_invoice(pesos, json!(8_500), bench.days_ago(10)).await?;
+    let reference = bench.portal("account.move", invoice, json!(8_500)).await?;
+    let body = bench.paid("locked-invoice", 8_500, Some(&reference));
+    let settings = bench.settings(Mode::A);
+    let rest = async || bench.rest(&body, &settings).await;
+    let verdict = locked(bench, bench.days_ago(5), rest).await?;
+    ensure!(matches!(verdict, Verdict::Booked(..)), "it rests as {verdict:?}");
+    bench.must_be_paid(invoice).await
+}
+
+async fn locked_today(bench: &Bench) -> Result<()> {
+    bench.order("today", 8_600).await?;
+    let draft = bench.order("today-draft", 8_700).await?;
+    bench.draft(draft).await?;
+    let body = bench.paid("today", 8_600, None);
+    let settings = bench.settings(Mode::B);
+    let rest = async || bench.rest(&body, &settings).await;
+    // Tomorrow here may be today in UTC, by which an administrator without a time zone dates.
+    let outcome = locked(bench, bench.days_ago(-1), rest).await;
+    if bench.series == 17 {
+        let refused = outcome.as_ref().err().map(|error| format!("{error:#}"));
+        ensure!(
+            refused.is_some_and(|why| why.contains("unposted entries")),
+            "17 let a draft be locked in: {outcome:?}"
+        );
+        return Ok(());
+    }
+    let verdict = outcome?;
+    ensure!(matches!(verdict, Verdict::Booked(..)), "it rests as {verdict:?}");
+    Ok(())
+}
+
 /// 17 moves both dates to today, 18 and 19 only the entry's (`odoo-api-2.md` 4.3).
 async fn locked_period(bench: &Bench) -> Result<()> {
-    only_in_own_company(bench)?;
     let id = bench.order("period", 8_400).await?;
     let order = bench.see_order("period").await?;
-    let lock = |date: Value| json!({"fiscalyear_lock_date": date});
-    let yesterday = bench.days_ago(1).to_string();
-    bench.office.write("res.company", bench.company, lock(json!(yesterday))).await?;
-    let outcome = bench.perform(&bench.book("period", &order, 8_400)).await;
-    bench.office.write("res.company", bench.company, lock(json!(false))).await?;
+    let book = bench.book("period", &order, 8_400);
+    let outcome = locked(bench, bench.days_ago(1), async || bench.perform(&book).await).await;
     let booking = booked(outcome?)?;
     let expected = if bench.series == 17 { bench.today() } else { bench.day() };
     same("the payment's date", booking.date, Some(expected))?;

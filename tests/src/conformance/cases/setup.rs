@@ -34,6 +34,11 @@ pub(super) const CASES: &[Case] = &[
     ),
     case!("setup-method-archived", archived_method, "An archived payment method is put right"),
     case!(
+        "setup-method-orphaned",
+        orphaned_method,
+        "A method no enabled provider offers is given to this one, and made active"
+    ),
+    case!(
         "setup-no-account",
         no_account,
         "A method line without its account is told, and given it"
@@ -119,6 +124,31 @@ async fn archived_method(bench: &Bench) -> Result<()> {
     let method = bench.office.ours("method_ventipay").await?;
     bench.office.write("payment.method", method, json!({"active": false})).await?;
     repaired(bench, "payment method").await
+}
+
+/// Odoo archives a method with its last provider, and activates none before a provider has it.
+async fn orphaned_method(bench: &Bench) -> Result<()> {
+    let (provider, method) = bench.provider_of(&bench.office).await?;
+    let mut ours = vec![provider];
+    if let Some(second) = bench.second_if_made() {
+        ours.push(bench.provider_of(&bench.office.of(second)).await?.0);
+    }
+    for one in &ours {
+        bench.office.write("payment.provider", *one, json!({"state": "disabled"})).await?;
+    }
+    let detached = json!({"provider_ids": [[3, provider]]});
+    bench.office.write("payment.method", method, detached).await?;
+    let put_right = bench.set_up(bench.company).await;
+    if let Some(second) = bench.second_if_made() {
+        bench.set_up(second).await?;
+    }
+    ensure!(!put_right?.is_unchanged(), "nothing was put right");
+    bench.client.ping().await?;
+    let row = bench.office.read("payment.method", method, &["active", "provider_ids"]).await?;
+    same("the method", &row["active"], &json!(true))?;
+    let offers = row["provider_ids"].as_array().is_some_and(|all| all.contains(&json!(provider)));
+    ensure!(offers, "the method is not this provider's");
+    Ok(())
 }
 
 fn line(bench: &Bench) -> String {

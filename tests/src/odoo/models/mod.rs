@@ -2,9 +2,9 @@
 //!
 //! [`base`] (users, actions, external ids), [`company`] (a new one and its journals), [`sale`]
 //! (orders, invoicing wizard), [`accounting`] (invoices, payments, reconciliation),
-//! [`credit_note`] (reversals), `closed` (accounts and periods), [`payment`] (providers, transactions and their
-//! post-processing), [`portal`] (payments a customer begins). This file only sends each hook to
-//! the right one.
+//! [`credit_note`] (reversals), `closed` (accounts and periods), `terms` (early-payment
+//! discounts), [`payment`] (providers, transactions and their post-processing), [`portal`]
+//! (payments a customer begins). This file only sends each hook to the right one.
 
 pub mod accounting;
 pub mod base;
@@ -14,6 +14,7 @@ pub mod credit_note;
 pub mod payment;
 pub mod portal;
 pub mod sale;
+mod terms;
 
 use super::errors::{Outcome, Raise};
 use super::fields::Series;
@@ -74,6 +75,8 @@ pub fn written(tx: &mut Tx<'_>, model: &str, id: Id, before: &Record) -> Outcome
         },
         "payment.provider" => payment::provider_written(tx, id, before),
         "res.users" => base::user_written(tx, id),
+        "payment.method" => payment::method_written(tx, id, before),
+        "res.company" => closed::check_lock(tx, id, before),
         _ => Ok(()),
     }
 }

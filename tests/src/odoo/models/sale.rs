@@ -235,6 +235,7 @@ pub fn invoice_order(tx: &mut Tx<'_>, order_id: Id, amount: Amount) -> Outcome<I
         ("company_id", "company_id"),
         ("currency_id", "currency_id"),
         ("client_order_ref", "ref"),
+        ("payment_term_id", "invoice_payment_term_id"),
     ] {
         if let Some(value) = order.get(from) {
             invoice.set(to, value.clone());
