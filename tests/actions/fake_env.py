@@ -10,6 +10,8 @@ import copy
 import datetime
 import re
 
+import fake_record
+
 # Fields by model; "many2one model" and so on; a leading number is the first series that has the field.
 FIELDS = {
     "ir.model.data": {"module": "char", "name": "char", "model": "char", "res_id": "integer", "noupdate": "boolean"},
@@ -51,6 +53,7 @@ FIELDS = {
                             "invoice_ids": "many2many account.move", "sale_order_ids": "many2many sale.order",
                             "is_post_processed": "boolean", "state_message": "text", "write_date": "datetime"},
 }
+FIELDS.update(fake_record.FIELDS)
 UNIQUE = {"payment.transaction": ("reference",), "ir.model.data": ("module", "name")}
 CONSTRAINTS = {"payment.transaction": "payment_transaction_reference_uniq",
                "ir.model.data": "ir_model_data_module_name_uniq_index"}
@@ -80,12 +83,20 @@ class DatabaseError(Exception):
         self.pgcode = pgcode
 
 
+def serialization_failure():
+    return DatabaseError("could not serialize access due to concurrent update", "40001")
+
+
 class Command:
-    """The one x2many command the actions use."""
+    """The x2many commands the actions use."""
 
     @staticmethod
     def set(ids):
         return (6, 0, list(ids))
+
+    @staticmethod
+    def link(record):
+        return (4, record, 0)
 
 
 class Field:
@@ -103,6 +114,7 @@ class Database:
     def __init__(self, series, today, now):
         self.series, self.today, self.now = series, today, now
         self.tables = {model: {} for model in FIELDS}
+        self.models, self.managers, self.feedbacks = set(FIELDS), [], []
         self.fields = {model: {name: Field(re.sub(r"^\d+ ", "", kind)) for name, kind in fields.items()
                                if not kind[0].isdigit() or int(kind.split()[0]) <= series}
                        for model, fields in FIELDS.items()}
@@ -160,9 +172,14 @@ class Cursor:
 
     def execute(self, statement, parameters):
         words = " ".join(statement.split())
-        if words in TOUCH:
+        rows = fake_record.execute(self.database, words, parameters)
+        if rows == "touched":
+            raise serialization_failure()
+        if rows is not None:
+            self.rows = rows
+        elif words in TOUCH:
             if parameters[0] in self.database.touched[TOUCH[words]]:
-                raise DatabaseError("could not serialize access due to concurrent update", "40001")
+                raise serialization_failure()
         elif words == HASH_ACTIONS and parameters == (" \n\r\t",):
             tables = self.database.tables
             self.rows = [(row["name"], tables["ir.actions.server"][row["res_id"]]["sha256"])
@@ -176,12 +193,32 @@ class Env:
 
     def __init__(self, database, context):
         self.database, self.context, self.cr = database, context, Cursor(database)
+        self.uid = fake_record.BOT
 
     def __getitem__(self, model):
         return Records(self, model, (), False, self.context)
 
+    def __contains__(self, model):
+        return model in self.database.models
+
+    def ref(self, name, raise_if_not_found=True):
+        model, record = fake_record.REFS[name]
+        return Group(self) if model == "res.groups" else Records(self, model, [record], False, self.context)
+
     def flush_all(self):
         """Nothing is held back here."""
+
+
+class Group:
+    """The group of the accounting managers; its users are under another name since 19."""
+
+    def __init__(self, env):
+        self._fields = {fake_record.GROUP_FIELDS[env.database.series]}
+        users = Records(env, "res.users", env.database.managers, True, env.context)
+        setattr(self, fake_record.GROUP_FIELDS[env.database.series], users)
+
+    def sudo(self):
+        return self
 
 
 class Records:
@@ -210,6 +247,9 @@ class Records:
     def __or__(self, other):
         assert self._name == other._name
         return self._with(dict.fromkeys(self.ids + other.ids))
+
+    def __sub__(self, other):
+        return self._with([each for each in self.ids if each not in other.ids])
 
     def __and__(self, other):
         return self._with([each for each in self.ids if each in other.ids])
@@ -293,12 +333,14 @@ class Records:
             moves = [each["id"] for each in tables["account.move"].values() if each.get("order") == row["order_id"]]
             return [each["id"] for each in tables["account.move.line"].values()
                     if each["move_id"] in moves and each["account_id"] == INCOME]
-        value = row.get(name)
+        value = computed(self._database, self._name, row, name)
         return value if isinstance(value, list) else [value] if value else []
 
     # -- rows --
     def search(self, domain, limit=None, order="id"):
         found = [row for row in self._table.values() if self._holds(row, domain)]
+        if "active" in self._fields and self._context.get("active_test", True):
+            found = [row for row in found if row["active"]]
         keys = {"id": lambda row: row["id"], "id desc": lambda row: -row["id"],
                 "write_date, id": lambda row: (row["write_date"], row["id"])}
         return self._with([row["id"] for row in sorted(found, key=keys[order])][:limit])
@@ -351,6 +393,8 @@ class Records:
         return self._with([self._database.insert(self._name, row)])
 
     def write(self, values):
+        if self._name in fake_record.FIELDS:
+            return fake_record.write(self, values, serialization_failure(), UserError)
         step = next(step for step, names in WRITES.items() if names == set(values))
         assert self._name == "payment.transaction"
         self._database.fault(step, self.reference)
@@ -369,6 +413,9 @@ LINKS = {("account.move", "line_ids"): ("account.move.line", "move_id"),
 def computed(database, model, row, name):
     """The value of a field, also of those that follow from others."""
     tables = database.tables
+    value = fake_record.computed(database, model, row, name)
+    if value is not None:
+        return value
     if (model, name) == ("account.payment", "is_reconciled"):
         return not row["left"]
     if model == "account.move.line":
@@ -493,7 +540,13 @@ def assign_outstanding(moves, line_id):
     reconcile(payment, tables["account.move"][moves.id])
 
 
+def load_records(records, rows):
+    return fake_record.load_records(records, rows, serialization_failure(), UserError)
+
+
 METHODS = {
+    **fake_record.METHODS,
+    **{(model, "_load_records"): load_records for model in fake_record.FIELDS},
     ("sale.order", "action_confirm"): action_confirm,
     ("account.move", "_get_reconciled_payments"): reconciled_payments,
     ("account.move", "js_assign_outstanding_line"): assign_outstanding,

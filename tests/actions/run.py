@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs worker/actions/observe.py and book.py, as they stand, through the cases of this folder.
+"""Runs worker/actions/observe.py, book.py and record.py, as they stand, through the cases of this folder.
 
     python3 run.py            all; one line each, then "N passed, N failed"; exit code 1 when one failed
     python3 run.py --list     titles only
@@ -7,6 +7,7 @@
 
 What it is not: the pretended Odoo (fake_env.py, world.py) or the limits of the place (safe_eval.py).
 """
+import ast
 import copy
 import datetime
 import hashlib
@@ -23,9 +24,9 @@ import world  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 ACTIONS = HERE.parent.parent / "worker" / "actions"
-TEXTS = {name: (ACTIONS / f"{name}.py").read_text(encoding="utf-8") for name in ("observe", "book")}
+TEXTS = {name: (ACTIONS / f"{name}.py").read_text(encoding="utf-8") for name in ("observe", "book", "record")}
 SHA256 = {name: hashlib.sha256(text.strip(" \n\r\t").encode()).hexdigest() for name, text in TEXTS.items()}
-SHARED_FROM, SHARED_TO = "# -- the same in observe.py and book.py", "# -- end of what is the same --"
+SHARED_FROM, SHARED_TO = "# -- the same in every action", "# -- end of what is the same --"
 ALL_SERIES = (17, 18, 19)
 CODE = {name: safe_eval.compile_action(text, name) for name, text in TEXTS.items()}
 REFUSED_TEXTS = {
@@ -85,21 +86,29 @@ def numbered(value, number):
 
 
 def text_checks():
-    """The limits themselves, as (title, text that must be refused); None stands for the two files, which must not."""
-    yield "what the two files share is the same letter by letter", None
+    """The limits themselves, as (title, text that must be refused); None stands for the files, which must not."""
+    yield "what the files share is the same letter by letter", None
     for title, text in REFUSED_TEXTS.items():
         yield f"safe_eval refuses {title}", text
 
 
 def refuses(text):
     if text is None:
-        shared = {each[each.index(SHARED_FROM):each.index(SHARED_TO)] for each in TEXTS.values()}
-        return [] if len(shared) == 1 else ["the shared part differs"]
+        parts = {name: shared_parts(each) for name, each in TEXTS.items()}
+        whole = parts["book"]
+        return ([] if parts["observe"] == whole else ["the shared part of observe.py differs"]) + [
+            f"record.py shares with no other: {part.splitlines()[0]}" for part in parts["record"] if part not in whole]
     try:
         safe_eval.compile_action(text, "refused")
     except safe_eval.Refused:
         return []
     return ["it was taken"]
+
+
+def shared_parts(text):
+    """The functions and statements of the shared part, as they are written. record.py takes of them what it needs."""
+    shared = text[text.index(SHARED_FROM):text.index(SHARED_TO)]
+    return [ast.get_source_segment(shared, node) for node in ast.parse(shared).body]
 
 
 def report(title, check):

@@ -4,6 +4,7 @@ What it is not: the behaviour (fake_env.py) or the comparison (run.py). The form
 """
 import datetime
 
+import world_record
 from fake_env import (INCOME, LONG_AGO, OTHER_RECEIVABLE, RECEIVABLE, Database, complete_transaction, enter_entry,
                       enter_lines)
 
@@ -18,10 +19,11 @@ def load(world, series, sha256):
     database = Database(series, world.get("today", "2026-11-23"), world.get("now", "2026-11-23 15:00:00"))
     database.insert("ir.config_parameter", {"key": "database.uuid", "value": world.get("database", "db-uuid")})
     for partner in ("Cliente", "Otro cliente"):
-        database.insert("res.partner", {"name": partner})
+        database.insert("res.partner", {"name": partner, "vat": False, "email": False, "active": True, "parent_id": False,
+                                        "company_id": False})
     for kind in ("asset_receivable", "asset_receivable", "income", "asset_current"):
         database.insert("account.account", {"account_type": kind})
-    for name in world.get("actions", ["observe", "book"]):
+    for name in world.get("actions", ["observe", "book", "record"]):
         action = database.insert("ir.actions.server", {"sha256": sha256[name]})
         _name(database, f"action_{name}", "ir.actions.server", action)
     for row in world.get("companies", [{"id": 1}, {"id": 2}]):
@@ -33,6 +35,7 @@ def load(world, series, sha256):
         _provider(database, row)
     for name in world.get("order_fields", []):
         database.fields["sale.order"][name] = database.fields["sale.order"]["origin"]
+    world_record.load(database, world)
     add(database, world)
     return database
 
@@ -48,14 +51,17 @@ def add(database, rows):
     for row in rows.get("names", []):
         found = [tx["id"] for tx in database.tables["payment.transaction"].values() if tx["reference"] == row["transaction"]]
         _name(database, row["name"], "payment.transaction", found[0] if found else NOWHERE)
+    world_record.add(database, rows, lambda *named: _name(database, *named))
 
 
 def hide(database, others):
     """What others commit after the snapshot: unseen, but known to the unique constraints and to a touched row."""
     database.unseen = {
         "payment.transaction": [{"reference": row["reference"]} for row in others.get("transactions", [])],
-        "ir.model.data": [{"module": "concilia", "name": row["name"]} for row in others.get("names", [])]}
-    database.touched = {"orders": others.get("touched", []), "transactions": others.get("touched_transactions", [])}
+        "ir.model.data": [{"module": "concilia", "name": row["name"]} for row in others.get("names", [])]
+        + world_record.names(others)}
+    database.touched = {"orders": others.get("touched", []), "transactions": others.get("touched_transactions", []),
+                        "names": others.get("touched_names", [])}
 
 
 def after(database):
@@ -68,6 +74,7 @@ def after(database):
     references = {tx["id"]: tx["reference"] for tx in txs}
     payments = tables["account.payment"].values()
     return {
+        **world_record.after(database),
         "mails": database.mails,
         "payments": [{
             "name": row["name"], "amount": _text(row["amount"], decimals[row["currency_id"]]),

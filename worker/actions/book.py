@@ -3,8 +3,8 @@
 # Not here: any policy. Here are the fences that hold whoever calls, and the effects. Contract: worker/actions/README.md.
 # Odoo's safe_eval runs this text: no imports, no `with`, no two underscores, and inside a function no lambda or
 # comprehension may use the function's own variables (closures are forbidden).
-VERSION = '2'
-# -- the same in observe.py and book.py, letter by letter (a test compares them) --
+VERSION = '3'
+# -- the same in every action, letter by letter (a test compares them) --
 def named(name, model):
     # Not env.ref(): that is cached, and raises when the record is gone. Gives the row and its record, each perhaps empty.
     row = env['ir.model.data'].sudo().search([('module', '=', 'concilia'), ('name', '=', name)], limit=1)
@@ -66,8 +66,8 @@ def booking_row(tx):
 
 LIVE_PAYMENT = ('posted', 'in_process', 'paid')  # 17 says posted, 18 and 19 the other two
 request = env.context['concilia']
-if request['protocol'] != 2 or len(request['items']) > 100:
-    raise UserError('Concilia: this action speaks protocol 2, with at most 100 items a call.')
+if request['protocol'] != 3 or len(request['items']) > 100:
+    raise UserError('Concilia: this action speaks protocol 3, with at most 100 items a call.')
 _row, provider = named('provider_company_%d' % request['company_id'], 'payment.provider')
 provider = provider.filtered(lambda found: found.company_id.id == request['company_id'])
 # Without a method line that has a payment account Odoo enters no journal entry (or none at all).
@@ -408,5 +408,5 @@ def first_order(item):
 work = sorted(range(len(request['items'])), key=lambda place: first_order(request['items'][place]))
 answers = {place: isolated(request['items'][place]) for place in work}
 action = {'type': 'ir.actions.act_window_close', 'infos': {'concilia': {
-    'protocol': 2, 'action': 'book', 'version': VERSION, 'database': database,
+    'protocol': 3, 'action': 'book', 'version': VERSION, 'database': database,
     'items': [answers[place] for place in sorted(answers)]}}}

@@ -3,8 +3,8 @@
 # Not here: any judgement. What the answer means is decided outside. Contract: worker/actions/README.md.
 # Odoo's safe_eval runs this text: no imports, no `with`, no two underscores, and inside a function no lambda or
 # comprehension may use the function's own variables (closures are forbidden).
-VERSION = '2'
-# -- the same in observe.py and book.py, letter by letter (a test compares them) --
+VERSION = '3'
+# -- the same in every action, letter by letter (a test compares them) --
 def named(name, model):
     # Not env.ref(): that is cached, and raises when the record is gone. Gives the row and its record, each perhaps empty.
     row = env['ir.model.data'].sudo().search([('module', '=', 'concilia'), ('name', '=', name)], limit=1)
@@ -66,8 +66,8 @@ def booking_row(tx):
 
 LIVE_PAYMENT = ('posted', 'in_process', 'paid')  # 17 says posted, 18 and 19 the other two
 request = env.context['concilia']
-if request['protocol'] != 2 or len(request['items']) > 100:
-    raise UserError('Concilia: this action speaks protocol 2, with at most 100 items a call.')
+if request['protocol'] != 3 or len(request['items']) > 100:
+    raise UserError('Concilia: this action speaks protocol 3, with at most 100 items a call.')
 _row, provider = named('provider_company_%d' % request['company_id'], 'payment.provider')
 provider = provider.filtered(lambda found: found.company_id.id == request['company_id'])
 # Without a method line that has a payment account Odoo enters no journal entry (or none at all).
@@ -221,7 +221,7 @@ env.cr.execute("""
 """, (' \n\r\t',))
 stored = dict(env.cr.fetchall())
 action = {'type': 'ir.actions.act_window_close', 'infos': {'concilia': {
-    'protocol': 2, 'action': 'observe', 'version': VERSION, 'database': database,
+    'protocol': 3, 'action': 'observe', 'version': VERSION, 'database': database,
     'actions': {'observe': stored.get('action_observe', False), 'book': stored.get('action_book', False)},
     'provider': {'id': provider.id, 'state': provider.state, 'ready': ready} if provider else False,
     'items': [item_row(item) for item in request['items']],

@@ -27,6 +27,7 @@ use concilia_worker::domain::interpret::interpret;
 use concilia_worker::domain::observe::{
     Candidate, Command, Found, InOdoo, Lookup, News, NewsQuery, Order, Outcome, Transaction,
 };
+use concilia_worker::domain::record::{Record, Recorded};
 use concilia_worker::domain::state::State;
 use concilia_worker::odoo::{Odoo, OdooError};
 use concilia_worker::settle::settle;
@@ -118,6 +119,11 @@ impl Odoo for FakeOdoo {
             }
         }
         Ok(outcomes)
+    }
+
+    async fn record(&self, records: &[Record]) -> Result<Vec<Recorded>, OdooError> {
+        self.away()?;
+        Ok(vec![Recorded::Same; records.len()])
     }
 
     async fn news(&self, _query: &NewsQuery) -> Result<News, OdooError> {

@@ -20,6 +20,7 @@ use concilia_worker::domain::event::{Event, SettingChange, System};
 use concilia_worker::domain::interpret::interpret;
 use concilia_worker::domain::observe::{Command, Found, InOdoo, Lookup, News, NewsQuery, Outcome};
 use concilia_worker::domain::reason::{NotReady, PendingReason};
+use concilia_worker::domain::record::{Record, Recorded};
 use concilia_worker::odoo::{Odoo, OdooError};
 use concilia_worker::settle::settle;
 use concilia_worker::shell::Shell;
@@ -74,6 +75,10 @@ impl Odoo for Scripted {
 
     async fn perform(&self, _: &[Command]) -> Result<Vec<Outcome>, OdooError> {
         panic!("nothing is to be done in this Odoo")
+    }
+
+    async fn record(&self, _: &[Record]) -> Result<Vec<Recorded>, OdooError> {
+        panic!("nothing is to be recorded in this Odoo")
     }
 
     async fn news(&self, _: &NewsQuery) -> Result<News, OdooError> {

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use concilia_tests::odoo::actions::{self, BOOK, OBSERVE};
+use concilia_tests::odoo::actions::{self, BOOK, OBSERVE, RECORD};
 use concilia_tests::odoo::errors::{Raise, names};
 use concilia_tests::odoo::faults::FailingStep;
 use concilia_tests::odoo::models::accounting;
@@ -16,9 +16,11 @@ use concilia_tests::odoo::{Series, fixtures, seed};
 use serde_json::{Value as Json, json};
 
 use super::given::{build, expanded, ids, put_rows};
+use super::recorded;
 
 pub(super) const OBSERVE_ID: Id = 901;
 pub(super) const BOOK_ID: Id = 902;
+pub(super) const RECORD_ID: Id = 903;
 
 #[test]
 fn every_case_of_the_actions_holds_in_the_emulation() {
@@ -96,6 +98,7 @@ fn run_call(world: &mut World, call: &Json, today: &Clock) -> Result<(), String>
             for transaction in ids(&call["others"]["touched_transactions"]) {
                 tx.touch("payment.transaction", transaction).unwrap();
             }
+            recorded::touch(tx, &call["others"]);
         });
     }
     let before = world.committed.clone();
@@ -105,7 +108,12 @@ fn run_call(world: &mut World, call: &Json, today: &Clock) -> Result<(), String>
         let step: FailingStep = serde_json::from_value(fault.clone()).unwrap();
         tx.failing.push(step);
     }
-    let id = if call["action"] == "observe" { OBSERVE_ID } else { BOOK_ID };
+    let id = match call["action"].as_str() {
+        Some("observe") => OBSERVE_ID,
+        Some("book") => BOOK_ID,
+        Some("record") => RECORD_ID,
+        other => panic!("no such action: {other:?}"),
+    };
     match (actions::run(&mut tx, id), call.get("raises")) {
         (Err(Raise::Postgres(error)), Some(raises)) => {
             drop(tx);
@@ -137,6 +145,9 @@ fn same(found: &Json, expected: &Json, series: Series, path: &str) -> Result<(),
         }
         Json::String(text) if text == "@book" => {
             same(found, &json!(actions::text_hash(BOOK)), series, path)
+        }
+        Json::String(text) if text == "@record" => {
+            same(found, &json!(actions::text_hash(RECORD)), series, path)
         }
         Json::Object(keys)
             if keys.len() == 3 && keys.contains_key("17") && keys.contains_key("19") =>
@@ -217,7 +228,7 @@ fn rows_after(tx: &Tx<'_>, key: &str) -> Vec<Json> {
         "orders" => list,
         "transactions" => list.into_iter().map(|row| tidy_transaction(&row)).collect(),
         "names" => list.iter().filter_map(|row| name_row(tx, row)).collect(),
-        other => panic!("no such list after a case: {other}"),
+        other => recorded::rows_after(tx, other),
     }
 }
 

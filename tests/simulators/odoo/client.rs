@@ -146,7 +146,7 @@ fn name_record(tx: &mut concilia_tests::odoo::world::Tx<'_>, name: &str, model: 
 
 /// A request of book for one order of whole pesos without invoices.
 pub(super) fn booking(name: &str, order: i64, order_name: &str, total: i64) -> Json {
-    json!({"protocol": 2, "company_id": 1, "items": [{
+    json!({"protocol": 3, "company_id": 1, "items": [{
         "kind": "book", "name": name, "accepted": false, "amount": total.to_string(), "currency": "CLP", "date": "2026-11-22", "confirm": false,
         "order": {"id": order, "name": order_name, "total": total.to_string(), "state": "sale"},
         "invoices": [],

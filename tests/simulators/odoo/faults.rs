@@ -136,7 +136,7 @@ async fn a_step_of_booking_fails_in_the_given_words_and_leaves_nothing() {
 #[tokio::test]
 async fn an_action_that_was_edited_by_hand_tells_on_itself() {
     let odoo = client::ready(Series::V19).await;
-    let request = json!({"protocol": 2, "company_id": 1, "items": []});
+    let request = json!({"protocol": 3, "company_id": 1, "items": []});
     let hashes = async || {
         let answer = act(&odoo, client::OBSERVE_ID, &request).await.unwrap().json();
         answer["result"]["infos"]["concilia"]["actions"].clone()

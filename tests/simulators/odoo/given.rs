@@ -1,14 +1,15 @@
 //! The WORLD of a case (`tests/actions/README.md`) as records of the simulated Odoo, and rows
 //! that are written out by number.
 
-use concilia_tests::odoo::actions::{BOOK, OBSERVE};
+use concilia_tests::odoo::actions::{BOOK, OBSERVE, RECORD};
 use concilia_tests::odoo::models::accounting;
 use concilia_tests::odoo::value::{Amount, Id, Record, Value};
 use concilia_tests::odoo::world::{Tx, World};
 use concilia_tests::odoo::{Login, Series, seed};
 use serde_json::{Map, Value as Json, json};
 
-use super::cases::{BOOK_ID, Clock, OBSERVE_ID, edit};
+use super::cases::{BOOK_ID, Clock, OBSERVE_ID, RECORD_ID, edit};
+use super::recorded;
 
 /// An id that leads nowhere.
 const GONE: Id = 999_999;
@@ -77,6 +78,7 @@ pub(super) fn build(series: Series, given: &Json, today: &Clock) -> World {
         }
         put_actions(tx, given);
         put_providers(tx, given);
+        recorded::put_people_and_models(tx, given);
         put_rows(tx, given, today);
     });
     world
@@ -97,10 +99,12 @@ fn put_currencies(tx: &mut Tx<'_>, given: &Json) {
 }
 
 fn put_actions(tx: &mut Tx<'_>, given: &Json) {
-    let all = json!(["observe", "book"]);
+    let all = json!(["observe", "book", "record"]);
     let wanted = given.get("actions").unwrap_or(&all);
     let groups = tx.series().groups_field();
-    for (name, id, code) in [("observe", OBSERVE_ID, OBSERVE), ("book", BOOK_ID, BOOK)] {
+    for (name, id, code) in
+        [("observe", OBSERVE_ID, OBSERVE), ("book", BOOK_ID, BOOK), ("record", RECORD_ID, RECORD)]
+    {
         let record = Record::default()
             .with("name", format!("Concilia: {name}"))
             .with("state", "code")
@@ -113,7 +117,7 @@ fn put_actions(tx: &mut Tx<'_>, given: &Json) {
     }
 }
 
-fn external_id(tx: &mut Tx<'_>, name: &str, model: &str, id: Id) {
+pub(super) fn external_id(tx: &mut Tx<'_>, name: &str, model: &str, id: Id) {
     let ours = |row: &Record| row.text("module") == "concilia" && row.text("name") == name;
     let known = tx.tables().find("ir.model.data", ours).map(|(id, _)| id);
     let row = Record::default()
@@ -176,6 +180,7 @@ pub(super) fn put_rows(tx: &mut Tx<'_>, given: &Json, today: &Clock) {
         let id = found.map_or(GONE, |(id, _)| id);
         external_id(tx, row["name"].as_str().unwrap(), "payment.transaction", id);
     }
+    recorded::put_rows(tx, given);
 }
 
 fn amount(json: &Json) -> Amount {

@@ -37,7 +37,7 @@ async fn both(
 async fn both_transports_answer_the_same() {
     let odoo = client::ready(Series::V19).await;
     let made = odoo.add_order(&NewOrder::pesos(15_990, "1001").invoiced(Invoice::Posted));
-    let observe = json!({"protocol": 2, "company_id": 1,
+    let observe = json!({"protocol": 3, "company_id": 1,
         "items": [{"name": "chk_1", "references": [], "domain": [], "probes": [{"field": "client_order_ref", "value": "1001"}]}]});
     let fields = json!(["name", "amount_total", "invoice_ids", "partner_id", "origin"]);
     for (model, method, ids, named) in [

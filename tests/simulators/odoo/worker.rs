@@ -36,6 +36,7 @@ fn request() -> SetupRequest {
         bot_email: Some("concilia@example.com".to_owned()),
         journal_code: None,
         bot_key_file: None,
+        now: jiff::Timestamp::now(),
     }
 }
 

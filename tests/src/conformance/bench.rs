@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use concilia_shared::config::Environment;
 use concilia_shared::id::CheckoutId;
 use concilia_shared::secret::Secret;
+use concilia_worker::clock::{Clock as _, SystemClock};
 use concilia_worker::domain::observe::NewsQuery;
 use concilia_worker::odoo::Odoo;
 use concilia_worker::odoo::client::Client;
@@ -294,6 +295,7 @@ fn request(company_id: i64, login: &str, bot_key_file: Option<PathBuf>) -> Setup
         bot_email: None,
         journal_code: None,
         bot_key_file,
+        now: SystemClock.now(),
     }
 }
 

@@ -193,6 +193,7 @@ impl Shop {
             bot_email: None,
             journal_code: None,
             bot_key_file: Some(key_file.clone()),
+            now: now(),
         };
         setup(&admin, &request).await.context("odoo setup")?;
         let key = Secret::new(&std::fs::read_to_string(&key_file)?);

@@ -1,7 +1,7 @@
-//! `ir.actions.server.run` for the two actions of Concilia, in Rust.
+//! `ir.actions.server.run` for the actions of Concilia, in Rust.
 //!
-//! It follows `worker/actions/observe.py` and `book.py` step by step, under the names they
-//! use; both are run against the same cases (`tests/actions/cases`). An action is recognised
+//! It follows `worker/actions/*.py` step by step, under the names they
+//! use; all are run against the same cases (`tests/actions/cases`). An action is recognised
 //! by its external id, and its hash is that of the stored text: an action somebody edited
 //! still answers here, but tells on itself. Any other text cannot be run, and says so.
 //! Contract: `worker/actions/README.md`.
@@ -14,6 +14,7 @@ mod news;
 mod observe;
 mod own;
 mod perform;
+mod record;
 
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -30,6 +31,9 @@ pub const OBSERVE: &str = include_str!("../../../worker/actions/observe.py");
 /// See [`OBSERVE`].
 pub const BOOK: &str = include_str!("../../../worker/actions/book.py");
 
+/// See [`OBSERVE`].
+pub const RECORD: &str = include_str!("../../../worker/actions/record.py");
+
 /// Which of our actions a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -37,6 +41,8 @@ pub enum Action {
     Observe,
     /// `book.py`
     Book,
+    /// `record.py`
+    Record,
     /// The one `odoo setup` makes for a moment, to give the bot an API key.
     Key,
     /// The one the conformance suite makes for a moment, to take a bot's keys away.
@@ -51,6 +57,7 @@ pub fn run(tx: &mut Tx<'_>, id: Id) -> Outcome<Json> {
     let answer = match which(tx, id) {
         Some(Action::Observe) => observe::observe(tx, &code),
         Some(Action::Book) => perform::perform_all(tx, &code),
+        Some(Action::Record) => record::record_all(tx, &code),
         Some(Action::Key) => make_key(tx, &code),
         Some(Action::ForgetKeys) => forget_keys(tx, &code),
         None => Err(Raise::odoo(
@@ -81,12 +88,14 @@ pub fn which(tx: &Tx<'_>, id: Id) -> Option<Action> {
     match tx.tables().find("ir.model.data", ours).map(|(_, row)| row.text("name")) {
         Some("action_observe") => return Some(Action::Observe),
         Some("action_book") => return Some(Action::Book),
+        Some("action_record") => return Some(Action::Record),
         _ => {}
     }
     let record = tx.get("ir.actions.server", id)?;
     match record.text("code").trim() {
         code if code == OBSERVE.trim() => Some(Action::Observe),
         code if code == BOOK.trim() => Some(Action::Book),
+        code if code == RECORD.trim() => Some(Action::Record),
         _ if record.text("name") == "Concilia: key" => Some(Action::Key),
         _ if record.text("name") == "Concilia: forget keys" => Some(Action::ForgetKeys),
         _ => None,
@@ -116,13 +125,31 @@ fn forget_keys(tx: &mut Tx<'_>, code: &str) -> Outcome<Json> {
     Ok(json!(false))
 }
 
-/// Gives a user an API key, as the action does that `odoo setup` runs once and deletes. Whose
-/// it is stands in its text: `with_user(7)`.
+/// Gives a user an API key, or takes some away, as the action does that `odoo setup` runs once
+/// and deletes. Whose it is stands in its text: `with_user(7)`; which ones too: `browse([3])`.
 fn make_key(tx: &mut Tx<'_>, code: &str) -> Outcome<Json> {
+    let gone = code.split_once("browse([").and_then(|(_, rest)| rest.split_once("])"));
+    if let Some((list, _)) = gone {
+        for id in list.split(',').filter_map(|id| id.trim().parse::<Id>().ok()) {
+            tx.delete("res.users.apikeys", id)?;
+        }
+        return Ok(json!({}));
+    }
     let user = user_in(tx, code)?;
     let number = tx.world.next("api key");
     let seed = format!("{user}:{number}:{}", tx.caller.now);
     let key: String = text_hash(&seed).chars().take(40).collect();
     super::seed::add_key(tx, user, &key);
+    let newest = tx.rows("res.users.apikeys").next_back().map(|(id, _)| id).unwrap_or_default();
+    let ends = code.split_once("timedelta(days=").and_then(|(_, rest)| rest.split_once(')'));
+    let days = ends.and_then(|(days, _)| days.parse::<i64>().ok());
+    let now: Option<jiff::civil::DateTime> = tx.caller.now.replace(' ', "T").parse().ok();
+    let until = days.zip(now).map(|(days, now)| now.saturating_add(jiff::Span::new().days(days)));
+    tx.update("res.users.apikeys", newest, |row| {
+        row.set("name", format!("Concilia {}", &key[..8]));
+        if let Some(until) = until {
+            row.set("expiration_date", until.strftime("%Y-%m-%d %H:%M:%S").to_string());
+        }
+    })?;
     Ok(json!({"key": key}))
 }

@@ -114,6 +114,7 @@ impl Engine {
         match self.inspect(|tx| actions::which(tx, id)) {
             Some(Action::Observe) => Operation::Observe,
             Some(Action::Book) => Operation::Book,
+            Some(Action::Record) => Operation::Record,
             _ => Operation::Other,
         }
     }
@@ -123,6 +124,7 @@ impl Engine {
         let name = match (operation, job) {
             (Operation::Observe, _) => "observe".to_owned(),
             (Operation::Book, _) => "book".to_owned(),
+            (Operation::Record, _) => "record".to_owned(),
             (_, Job::Version) => "common.version".to_owned(),
             (_, Job::Authenticate { .. }) => "common.authenticate".to_owned(),
             (_, Job::Execute { call, .. }) => format!("{}.{}", call.model, call.method),
@@ -289,14 +291,22 @@ fn no_database(name: &str) -> OdooError {
 /// Whether a password or API key is the user's.
 fn proves(tx: &Tx<'_>, uid: Id, secret: &str) -> bool {
     let password = tx.get("res.users", uid).map_or("", |user| user.text("sim_password"));
-    let own_key =
-        |row: &Record| row.reference("user_id") == Some(uid) && row.text("sim_key") == secret;
+    let own_key = |row: &Record| {
+        row.reference("user_id") == Some(uid) && row.text("sim_key") == secret && lives(tx, row)
+    };
     !secret.is_empty()
         && (password == secret || tx.tables().find("res.users.apikeys", own_key).is_some())
 }
 
 fn is_active(tx: &Tx<'_>, uid: Id) -> bool {
     tx.get("res.users", uid).is_some_and(|user| user.flag("active"))
+}
+
+/// A key ends on its day, and sleeps while its user is archived.
+fn lives(tx: &Tx<'_>, key: &Record) -> bool {
+    let until = key.text("expiration_date");
+    key.reference("user_id").is_some_and(|user| is_active(tx, user))
+        && (until.is_empty() || until >= tx.caller.now.as_str())
 }
 
 fn who_calls(tx: &Tx<'_>, who: &Who) -> Result<Id, OdooError> {
@@ -310,9 +320,10 @@ fn who_calls(tx: &Tx<'_>, who: &Who) -> Result<Id, OdooError> {
             "User not authenticated, use an API Key with a Bearer Authorization header.",
         )),
         Who::Key(Some(key)) => {
-            let found = tx.tables().find("res.users.apikeys", |row| row.text("sim_key") == key);
+            let fits = |row: &Record| row.text("sim_key") == key && lives(tx, row);
+            let found = tx.tables().find("res.users.apikeys", fits);
             let user = found.and_then(|(_, row)| row.reference("user_id"));
-            user.filter(|user| is_active(tx, *user)).ok_or_else(|| unauthorized("Invalid apikey"))
+            user.ok_or_else(|| unauthorized("Invalid apikey"))
         }
     }
 }

@@ -25,6 +25,8 @@ pub enum Operation {
     Observe,
     /// The action book is run.
     Book,
+    /// The action record is run.
+    Record,
     /// Anything else.
     Other,
 }
@@ -57,6 +59,10 @@ pub enum Step {
     Cancel,
     /// A credit is given to an invoice.
     Assign,
+    /// A record of our own, a customer or a card is made.
+    Make,
+    /// Somebody is told.
+    Activity,
 }
 
 /// A step of booking that is to fail.

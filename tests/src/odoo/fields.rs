@@ -125,6 +125,9 @@ pub fn stored_elsewhere(
         ("res.groups", "users" | "user_ids" | "all_user_ids") => {
             ("res.users", series.groups_field())
         }
+        ("ir.model", "field_id") => ("ir.model.fields", "model_id"),
+        ("ir.model.fields", "selection_ids") => ("ir.model.fields.selection", "field_id"),
+        ("ir.ui.menu", "child_id") => ("ir.ui.menu", "parent_id"),
         ("account.journal", "inbound_payment_method_line_ids") => {
             ("account.payment.method.line", "sim_inbound_journal")
         }

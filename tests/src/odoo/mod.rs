@@ -7,7 +7,7 @@
 //! (Settings, and internal), and knows no web client.
 //!
 //! In reading order: [`world`] (tables and transactions), [`fields`] (the recorded models),
-//! [`orm`] and [`models`] (what a model does), [`actions`] (observe, book), [`rpc`] (what can
+//! [`orm`] and [`models`] (what a model does), [`manual`] (models made through the API), [`actions`] (observe, book), [`rpc`] (what can
 //! be called), `engine` and `server` (calls over HTTP), [`faults`], [`fixtures`], `control`.
 
 pub mod actions;
@@ -21,6 +21,7 @@ pub mod fixtures;
 mod http;
 mod json2;
 mod jsonrpc;
+pub mod manual;
 pub mod models;
 pub mod orm;
 mod persist;

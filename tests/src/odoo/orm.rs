@@ -9,7 +9,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::domain::Domain;
 use super::errors::{Outcome, Raise, python_repr};
-use super::fields::{Field, Kind, schema, stored_elsewhere};
+use super::fields::{Field, Kind, stored_elsewhere};
+use super::manual::{self, known};
 use super::models;
 use super::value::{Amount, Id, Record, Value};
 use super::world::Tx;
@@ -24,7 +25,7 @@ pub fn field<'t>(tx: &'t Tx<'_>, model: &str, name: &str) -> Option<&'t Field> {
     if model == "sale.order" && tx.world.order_fields.iter().any(|added| added == name) {
         return Some(&ADDED);
     }
-    schema(tx.series()).get(model)?.fields.get(name)
+    known(tx, model)?.fields.get(name)
 }
 
 /// What a field holds, stored or computed.
@@ -74,6 +75,7 @@ pub fn create(tx: &mut Tx<'_>, model: &str, values: &Values) -> Outcome<Id> {
         relate(tx, model, id, &name, &json)?;
     }
     models::created(tx, model, id)?;
+    refresh(tx, model);
     Ok(id)
 }
 
@@ -90,7 +92,8 @@ pub fn write(tx: &mut Tx<'_>, model: &str, ids: &[Id], values: &Values) -> Outco
                 relate(tx, model, *id, name, json)?;
             } else {
                 let before = tx.record(model, *id)?.references(name).to_vec();
-                changed.push((name.clone(), convert(tx, model, name, &field, json, &before)?));
+                let stored = models::technical::stored_as(tx, model, name);
+                changed.push((stored, convert(tx, model, name, &field, json, &before)?));
             }
         }
         let before = tx.record(model, *id)?;
@@ -105,21 +108,27 @@ pub fn write(tx: &mut Tx<'_>, model: &str, ids: &[Id], values: &Values) -> Outco
         tx.update(model, *id, |row| *row = after)?;
         models::written(tx, model, *id, &before)?;
     }
+    refresh(tx, model);
     Ok(())
+}
+
+/// A model made through the API is there at once, and so is a field.
+fn refresh(tx: &mut Tx<'_>, model: &str) {
+    if manual::DEFINING.contains(&model) {
+        tx.world.manual = manual::read(tx.tables());
+    }
 }
 
 /// Deletes records, and the external ids that lead to them.
 pub fn unlink(tx: &mut Tx<'_>, model: &str, ids: &[Id]) -> Outcome<()> {
     must_exist(tx, model, ids)?;
     for id in ids {
-        tx.delete(model, *id)?;
-        let names = tx.ids_where("ir.model.data", |row| {
-            row.text("model") == model && row.int("res_id") == *id
-        });
-        for name in names {
-            tx.delete("ir.model.data", name)?;
+        if models::unlinking(tx, model, *id)? {
+            tx.delete(model, *id)?;
+            models::technical::forget(tx, model, *id)?;
         }
     }
+    refresh(tx, model);
     Ok(())
 }
 
@@ -127,7 +136,7 @@ pub fn unlink(tx: &mut Tx<'_>, model: &str, ids: &[Id]) -> Outcome<()> {
 pub fn read(tx: &Tx<'_>, model: &str, ids: &[Id], fields: Option<&[String]>) -> Outcome<Vec<Json>> {
     let names: Vec<String> = match fields {
         Some(names) if !names.is_empty() => names.to_vec(),
-        _ => schema(tx.series())[model].fields.keys().cloned().collect(),
+        _ => known(tx, model).into_iter().flat_map(|known| known.fields.keys().cloned()).collect(),
     };
     for name in &names {
         if name != "id" && name != "display_name" && field(tx, model, name).is_none() {
@@ -252,7 +261,7 @@ pub fn must_exist(tx: &Tx<'_>, model: &str, ids: &[Id]) -> Outcome<()> {
 }
 
 fn check_required(tx: &Tx<'_>, model: &str, record: &Record) -> Outcome<()> {
-    let known = &schema(tx.series())[model];
+    let Some(known) = known(tx, model) else { return Ok(()) };
     let missing = known.fields.iter().find(|(name, field)| {
         let elsewhere = stored_elsewhere(tx.series(), model, name).is_some();
         let empty = !record.has(name) || record.get(name) == Some(&Value::Refs(Vec::new()));

@@ -7,8 +7,9 @@ use serde_json::{Value as Json, json};
 
 use super::actions;
 use super::errors::{Outcome, Raise, names};
-use super::fields::{Series, schema};
-use super::models::{accounting, company, credit_note, payment, portal, sale};
+use super::fields::Series;
+use super::manual;
+use super::models::{accounting, company, credit_note, payment, portal, sale, technical};
 use super::orm::{self, Paging, Values};
 use super::rights::{self, Access};
 use super::value::{Id, Value};
@@ -90,6 +91,13 @@ const METHODS: &[Method] = &[
         false,
         Access::Read,
     ),
+    generic(
+        "update_field_translations",
+        &["field_name", "translations", "source_lang"],
+        2,
+        true,
+        Access::Write,
+    ),
     generic("fields_get", &["allfields", "attributes"], 0, false, Access::Read),
     button("ir.actions.server", "run"),
     button("sale.order", "action_confirm"),
@@ -128,7 +136,7 @@ const METHODS: &[Method] = &[
 /// Carries a call out.
 pub fn run(tx: &mut Tx<'_>, mut call: Call) -> Outcome<Json> {
     check_language(tx)?;
-    if !schema(tx.series()).contains_key(&call.model) {
+    if manual::known(tx, &call.model).is_none() {
         return Err(unknown_model(&call));
     }
     check_private(tx.series(), &call)?;
@@ -273,6 +281,7 @@ fn run_generic(tx: &mut Tx<'_>, call: &Call, ids: &[Id]) -> Outcome<Json> {
             orm::write(tx, model, ids, &values.unwrap_or_default())?;
             Ok(json!(true))
         }
+        "update_field_translations" => update_translations(tx, call, ids),
         "unlink" => orm::unlink(tx, model, ids).map(|()| json!(true)),
         "read" => Ok(Json::Array(orm::read(tx, model, ids, field_names(call).as_deref())?)),
         "search" => Ok(json!(search(tx, call)?)),
@@ -283,6 +292,17 @@ fn run_generic(tx: &mut Tx<'_>, call: &Call, ids: &[Id]) -> Outcome<Json> {
         }
         _ => Ok(fields_get(tx, call)),
     }
+}
+
+fn update_translations(tx: &mut Tx<'_>, call: &Call, ids: &[Id]) -> Outcome<Json> {
+    orm::must_exist(tx, &call.model, ids)?;
+    let field = call.named.get("field_name").and_then(Json::as_str).unwrap_or_default();
+    let translations = call.named.get("translations").and_then(Json::as_object).cloned();
+    for id in ids {
+        let translations = translations.as_ref().cloned().unwrap_or_default();
+        technical::update_translations(tx, &call.model, *id, field, &translations)?;
+    }
+    Ok(json!(true))
 }
 
 /// One dict gives a bare id over JSON-RPC, a list of one over JSON-2 (`odoo-api.md` 0).
@@ -324,7 +344,7 @@ fn search(tx: &Tx<'_>, call: &Call) -> Outcome<Vec<Id>> {
 
 fn fields_get(tx: &Tx<'_>, call: &Call) -> Json {
     let wanted = call.named.get("allfields").and_then(Json::as_array);
-    let known = schema(tx.series()).get(&call.model);
+    let known = manual::known(tx, &call.model);
     let fields = known.into_iter().flat_map(|model| &model.fields);
     let shown = fields
         .filter(|(name, _)| wanted.is_none_or(|wanted| wanted.iter().any(|one| one == *name)))

@@ -13,10 +13,26 @@ pub const GROUP_USER: Id = 1;
 pub const GROUP_SYSTEM: Id = 4;
 /// `base.group_portal`, a customer with an account.
 pub const GROUP_PORTAL: Id = 10;
+/// `account.group_account_invoice`, billing.
+pub fn group_billing(series: Series) -> Id {
+    if series == Series::V19 { 27 } else { 26 }
+}
+
+/// `account.group_account_manager`, accounting managers: they may what billing may.
+pub fn group_manager(series: Series) -> Id {
+    match series {
+        Series::V17 => 28,
+        Series::V18 => 29,
+        Series::V19 => 30,
+    }
+}
+
 /// The administrator, `admin`.
 pub const ADMIN: Id = 2;
 /// The company everything is of.
 pub const COMPANY: Id = 1;
+/// `payment.cron_post_process_payment_tx`.
+pub const CRON: Id = 15;
 /// CLP.
 pub const CLP: Id = 45;
 /// The bank journal, BNK1.
@@ -98,7 +114,7 @@ fn base(tx: &mut Tx<'_>, admin: &Login, uuid: &str) {
         .with("user_id", Value::Ref(1))
         .with("nextcall", "2026-11-23 06:41:23")
         .with("lastcall", "2026-11-23 06:33:30");
-    tx.put_at("ir.cron", 15, cron);
+    tx.put_at("ir.cron", CRON, cron);
     groups(tx);
     users(tx, admin);
     let spanish = name("Spanish (CL)").with("code", "es_CL").with("active", false);
@@ -118,15 +134,29 @@ fn groups(tx: &mut Tx<'_>) {
     tx.put_at("res.groups", GROUP_SYSTEM, settings);
     let portal = if tx.series() == Series::V19 { "Role / Portal" } else { "Portal" };
     tx.put_at("res.groups", GROUP_PORTAL, name(portal).with("sim_category", "User types"));
-    for (number, (xmlid, group)) in (1..).zip([
-        ("group_user", GROUP_USER),
-        ("group_system", GROUP_SYSTEM),
-        ("group_portal", GROUP_PORTAL),
+    let (billing, manager) = (group_billing(tx.series()), group_manager(tx.series()));
+    let (category, titles) = match tx.series() {
+        Series::V17 => ("Invoicing", ["Billing", "Billing Administrator"]),
+        Series::V18 => ("Invoicing", ["Invoicing", "Administrator"]),
+        Series::V19 => ("Accounting", ["Invoicing", "Administrator"]),
+    };
+    let implied = [vec![GROUP_USER], vec![billing]];
+    for ((group, title), implied) in [billing, manager].into_iter().zip(titles).zip(implied) {
+        let row = name(title).with("sim_category", category).with("implied_ids", implied);
+        tx.put_at("res.groups", group, row);
+    }
+    for (number, (module, xmlid, model, record)) in (1..).zip([
+        ("base", "group_user", "res.groups", GROUP_USER),
+        ("base", "group_system", "res.groups", GROUP_SYSTEM),
+        ("base", "group_portal", "res.groups", GROUP_PORTAL),
+        ("account", "group_account_invoice", "res.groups", billing),
+        ("account", "group_account_manager", "res.groups", manager),
+        ("payment", "cron_post_process_payment_tx", "ir.cron", CRON),
     ]) {
         let row = name(xmlid)
-            .with("module", "base")
-            .with("model", "res.groups")
-            .with("res_id", Value::Int(group));
+            .with("module", module)
+            .with("model", model)
+            .with("res_id", Value::Int(record));
         tx.put_at("ir.model.data", number, row);
     }
 }
@@ -135,7 +165,7 @@ fn users(tx: &mut Tx<'_>, admin: &Login) {
     let groups_field = tx.series().groups_field();
     for (id, partner, login, groups) in [
         (1, 2, "__system__", vec![GROUP_SYSTEM]),
-        (ADMIN, 3, admin.login.as_str(), vec![GROUP_SYSTEM]),
+        (ADMIN, 3, admin.login.as_str(), vec![GROUP_SYSTEM, group_manager(tx.series())]),
     ] {
         let shown = if id == 1 { "OdooBot" } else { "Administrator" };
         tx.put_at("res.partner", partner, name(shown).with("active", true));

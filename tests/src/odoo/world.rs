@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::errors::{Outcome, PostgresError, Raise, UNIQUE_VIOLATION};
-use super::fields::Series;
+use super::fields::{Schema, Series};
+use super::manual;
 use super::value::{Id, Record};
 
 type Table = BTreeMap<Id, Arc<Record>>;
@@ -61,6 +62,10 @@ pub struct World {
     pub committed: Tables,
     /// Next ids and numbers. As in PostgreSQL, a rollback does not give them back.
     pub sequences: BTreeMap<String, i64>,
+    /// Models made through the API.
+    pub manual: Schema,
+    /// Whether they may differ from what is committed.
+    manual_stale: bool,
 }
 
 impl World {
@@ -71,6 +76,8 @@ impl World {
             order_fields: Vec::new(),
             committed: Tables::default(),
             sequences: BTreeMap::new(),
+            manual: Schema::new(),
+            manual_stale: true,
         }
     }
 
@@ -125,6 +132,9 @@ pub struct Savepoint {
 impl<'w> Tx<'w> {
     /// Begins on a snapshot that may be older than what is committed by now.
     pub fn begin(world: &'w mut World, snapshot: Tables, caller: Caller) -> Self {
+        if std::mem::take(&mut world.manual_stale) {
+            world.manual = manual::read(&world.committed);
+        }
         Self {
             world,
             caller,
@@ -245,6 +255,8 @@ impl<'w> Tx<'w> {
     }
 
     fn put(&mut self, model: &str, id: Id, record: Option<Record>) {
+        // A rolled back change leaves no model behind: whoever begins next reads them again.
+        self.world.manual_stale |= manual::DEFINING.contains(&model);
         self.now.put(model, id, record.map(Arc::new));
         self.touched.insert((model.to_owned(), id));
     }
@@ -287,7 +299,7 @@ struct Unique {
     sentence: Option<&'static str>,
 }
 
-const UNIQUE: [Unique; 4] = [
+const UNIQUE: [Unique; 6] = [
     Unique {
         model: "payment.transaction",
         fields: &["reference"],
@@ -305,6 +317,18 @@ const UNIQUE: [Unique; 4] = [
         fields: &["key"],
         name: "ir_config_parameter_key_uniq",
         sentence: Some("Key must be unique."),
+    },
+    Unique {
+        model: "ir.model",
+        fields: &["model"],
+        name: "ir_model_obj_name_uniq",
+        sentence: Some("Each model must have a unique name."),
+    },
+    Unique {
+        model: "ir.model.fields",
+        fields: &["model", "name"],
+        name: "ir_model_fields_name_unique",
+        sentence: Some("Field names must be unique per model."),
     },
     Unique {
         model: "res.users",

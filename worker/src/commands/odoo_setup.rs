@@ -10,6 +10,7 @@ use concilia_shared::id::AccountName;
 use concilia_shared::secret::Secret;
 
 use super::{print, table};
+use crate::clock::{Clock as _, SystemClock};
 use crate::odoo::setup::{SetupReport, SetupRequest, setup};
 use crate::odoo::transport::{Endpoint, Rpc};
 use crate::wire;
@@ -103,6 +104,7 @@ async fn one(
         bot_email: options.bot_email.clone(),
         journal_code: options.journal.clone(),
         bot_key_file: options.bot_key_file.clone().or_else(|| odoo.key_file.clone()),
+        now: SystemClock.now(),
     };
     Ok(setup(&admin, &request).await?)
 }

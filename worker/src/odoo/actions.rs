@@ -1,4 +1,4 @@
-//! The two server actions, as this build carries them: their names, texts and hashes.
+//! The server actions, as this build carries them: their names, texts and hashes.
 //!
 //! The texts are `worker/actions/*.py`; their contract is the README there. Not here: putting
 //! them into Odoo ([`super::setup`]) and running them ([`super::client`]).
@@ -35,14 +35,25 @@ pub const BOOK: Action = Action {
     code: include_str!("../../actions/book.py"),
 };
 
-/// The model both hang on: what the bot finds them by.
+/// Writes records of our own, activities and saved cards. No money.
+pub const RECORD: Action = Action {
+    kind: "record",
+    name: "Concilia: record",
+    external_id: "action_record",
+    code: include_str!("../../actions/record.py"),
+};
+
+/// All of them, in the order they are put into Odoo: a new one is a line here.
+pub const ALL: [Action; 3] = [OBSERVE, BOOK, RECORD];
+
+/// The model they hang on: what the bot finds them by.
 pub const MODEL: &str = "payment.transaction";
 
-/// Version both texts answer with.
-pub const VERSION: &str = "2";
+/// Version all texts answer with.
+pub const VERSION: &str = "3";
 
 /// Version of the requests and answers.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// Most items one call may carry: the actions refuse more.
 pub const ITEMS_MAX: usize = 100;
@@ -72,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_texts_answer_with_the_version_this_build_expects() {
-        for action in [OBSERVE, BOOK] {
+        for action in ALL {
             assert!(action.code.contains(&format!("VERSION = '{VERSION}'")), "{}", action.name);
             assert!(
                 action.code.contains(&format!("'action': '{}'", action.kind)),

@@ -1,10 +1,11 @@
-//! The real Odoo of an account: runs the two actions as the bot.
+//! The real Odoo of an account: runs the actions as the bot.
 //!
 //! Round trips of a fresh payment, once the worker is warm: **two**. The first, *observe*,
 //! carries every lookup of a batch and brings back what stands under our names, the orders the
 //! probes find with their invoices and transactions, the provider, the hashes of the actions'
 //! texts and the database's uuid. The second, *book*, carries the preconditions decided upon
 //! and the effects (book, confirm, cancel, complete), and brings back what became of each.
+//! What people are shown (*record*) travels apart, behind.
 //! Before the first of all come, once: the version, the login, and where the actions are.
 //!
 //! Not here: what to do with the answers ([`crate::domain::decide`]), shapes (`wire`),
@@ -19,10 +20,11 @@ use serde_json::Value;
 use super::actions::{self, Action};
 use super::classify::RpcError;
 use super::transport::{Args, Endpoint, Rpc};
-use super::wire::{Told, news, observe, perform};
+use super::wire::{Told, news, observe, perform, record};
 use super::{Odoo, OdooError};
 use crate::domain::observe::{Command, InOdoo, Lookup, News, NewsQuery, Outcome};
 use crate::domain::reason::NotReady;
+use crate::domain::record::{Record, Recorded};
 
 /// Days and dates of Odoo's own making fall in Chile (`odoo-api-2.md` 4.3).
 const TIME_ZONE: &str = "America/Santiago";
@@ -43,6 +45,22 @@ pub struct Client {
 struct ActionIds {
     observe: i64,
     book: i64,
+    /// Booking does without it.
+    record: Option<i64>,
+}
+
+impl ActionIds {
+    fn of(self, action: &Action) -> Option<i64> {
+        match action.kind {
+            kind if kind == actions::BOOK.kind => Some(self.book),
+            kind if kind == actions::RECORD.kind => self.record,
+            _ => Some(self.observe),
+        }
+    }
+}
+
+fn missing(action: &Action) -> RpcError {
+    RpcError::Missing { detail: format!("no action {:?} for this login", action.name) }
 }
 
 impl Client {
@@ -87,7 +105,7 @@ impl Client {
         ids: ActionIds,
         request: Value,
     ) -> Result<Value, RpcError> {
-        let id = if action.kind == actions::BOOK.kind { ids.book } else { ids.observe };
+        let id = ids.of(action).ok_or_else(|| missing(action))?;
         let args = Args::on(&[id])
             .operation(action.kind)
             .context("active_model", actions::MODEL)
@@ -113,6 +131,7 @@ impl Client {
         let ids = ActionIds {
             observe: bound(&bindings, &actions::OBSERVE)?,
             book: bound(&bindings, &actions::BOOK)?,
+            record: bound(&bindings, &actions::RECORD).ok(),
         };
         *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(ids);
         Ok(ids)
@@ -147,9 +166,7 @@ fn bound(bindings: &Value, action: &Action) -> Result<i64, RpcError> {
         rows.iter().filter(|row| row["name"] == action.name).filter_map(|row| row["id"].as_i64());
     match (ids.next(), ids.next()) {
         (Some(id), None) => Ok(id),
-        (None, _) => {
-            Err(RpcError::Missing { detail: format!("no action {:?} for this login", action.name) })
-        }
+        (None, _) => Err(missing(action)),
         (Some(_), Some(_)) => Err(RpcError::Misconfigured {
             detail: format!(
                 "Odoo holds two actions named {:?}: run `concilia-worker odoo setup`.",
@@ -179,6 +196,16 @@ impl Odoo for Client {
             outcomes.extend(self.believed(perform::answer(result, chunk))?);
         }
         Ok(outcomes)
+    }
+
+    async fn record(&self, records: &[Record]) -> Result<Vec<Recorded>, OdooError> {
+        let mut recorded = Vec::with_capacity(records.len());
+        for chunk in records.chunks(actions::ITEMS_MAX) {
+            let request = record::request(self.company_id, chunk);
+            let result = self.run(&actions::RECORD, request).await?;
+            recorded.extend(self.believed(record::answer(result, chunk))?);
+        }
+        Ok(recorded)
     }
 
     async fn news(&self, query: &NewsQuery) -> Result<News, OdooError> {

@@ -60,13 +60,49 @@ fn bindings(observe: i64, book: i64) -> (u16, Value) {
     (200, json!({"action": rows}))
 }
 
+fn with_record(record: i64) -> (u16, Value) {
+    let (status, mut answer) = bindings(10, 11);
+    let row = json!({"id": record, "name": "Concilia: record"});
+    answer["action"].as_array_mut().unwrap().push(row);
+    (status, answer)
+}
+
+fn card(n: usize) -> Record {
+    let last4 = crate::domain::record::Last4::parse("4242").unwrap();
+    let customer = crate::domain::record::Customer {
+        id: Some("cus_1".to_owned()),
+        rut: None,
+        email: None,
+        name: None,
+        create: false,
+    };
+    let id = format!("pm_{n}");
+    Record::Card(Box::new(crate::domain::record::Card {
+        id,
+        last4,
+        brand: None,
+        active: false,
+        customer,
+    }))
+}
+
+fn recorded(numbers: std::ops::Range<usize>) -> (u16, Value) {
+    let item = |n: usize| {
+        json!({"name": format!("card-pm_{n}"), "status": "same", "why": false, "detail": false, "transaction": false,
+               "customer": false, "partner": false, "opened": 0, "closed": 0})
+    };
+    let items: Vec<Value> = numbers.map(item).collect();
+    let answer = json!({"protocol": 3, "action": "record", "version": actions::VERSION, "database": "u", "items": items});
+    (200, json!({"type": "ir.actions.act_window_close", "infos": {"concilia": answer}}))
+}
+
 fn observed(database: &str, names: &[&str]) -> (u16, Value) {
     let items: Vec<Value> = names
         .iter()
         .map(|name| json!({"name": name, "booked": false, "transactions": [], "candidates": [], "probes": []}))
         .collect();
     let answer = json!({
-        "protocol": 2, "action": "observe", "version": actions::VERSION, "database": database,
+        "protocol": 3, "action": "observe", "version": actions::VERSION, "database": database,
         "actions": {"observe": actions::OBSERVE.sha256(), "book": actions::BOOK.sha256()},
         "provider": {"id": 7, "state": "test", "ready": true}, "items": items, "news": false,
     });
@@ -195,4 +231,26 @@ async fn a_batch_above_the_action_s_limit_travels_in_parts() {
     let (client, script) = client(answers).await;
     assert_eq!(client.observe(&lookups(&all)).await.unwrap().len(), 101);
     assert_eq!(names(&script).len(), 3);
+}
+
+#[tokio::test]
+async fn records_travel_by_their_own_action_a_hundred_a_call() {
+    let (client, script) = client([with_record(12), recorded(0..100), recorded(100..101)]).await;
+    let cards: Vec<Record> = (0..101).map(card).collect();
+    assert_eq!(client.record(&cards).await.unwrap(), vec![Recorded::Same; 101]);
+    let (_, body) = script.lock().unwrap().calls[1].clone();
+    assert_eq!(body["ids"], json!([12]));
+    assert_eq!(body["context"]["concilia"]["items"].as_array().unwrap().len(), 100);
+    assert!(client.record(&[]).await.unwrap().is_empty());
+    assert_eq!(names(&script).len(), 3);
+}
+
+#[tokio::test]
+async fn an_odoo_without_the_third_action_books_all_the_same() {
+    let answers = [bindings(10, 11), observed("u", &["chk_1"]), bindings(10, 11)];
+    let (client, script) = client(answers).await;
+    assert!(client.observe(&lookups(&["chk_1"])).await.is_ok());
+    let missing = Err(OdooError::NotReady(NotReady::ActionMissing));
+    assert_eq!(client.record(&[card(1)]).await, missing);
+    assert_eq!(names(&script).len(), 3, "it was looked for once more, and not run");
 }

@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::{Odoo, OdooError};
 use crate::clock::Clock;
 use crate::domain::observe::{Command, InOdoo, Lookup, News, NewsQuery, Outcome};
+use crate::domain::record::{Record, Recorded};
 
 /// Calls in a row without a useful answer that open the breaker.
 const FAILURES_MAX: u32 = 5;
@@ -175,6 +176,10 @@ impl Odoo for Guarded {
 
     async fn perform(&self, commands: &[Command]) -> Result<Vec<Outcome>, OdooError> {
         self.call(self.inner.perform(commands)).await
+    }
+
+    async fn record(&self, records: &[Record]) -> Result<Vec<Recorded>, OdooError> {
+        self.call(self.inner.record(records)).await
     }
 
     async fn news(&self, query: &NewsQuery) -> Result<News, OdooError> {

@@ -20,6 +20,7 @@ use async_trait::async_trait;
 
 use crate::domain::observe::{Command, InOdoo, Lookup, News, NewsQuery, Outcome};
 use crate::domain::reason::NotReady;
+use crate::domain::record::{Record, Recorded};
 
 /// The Odoo of one account.
 #[async_trait]
@@ -32,6 +33,14 @@ pub trait Odoo: Send + Sync {
     /// Safe to repeat: each effect happens once under its name, so after
     /// [`OdooError::Unknown`] the same call again tells what became of it.
     async fn perform(&self, commands: &[Command]) -> Result<Vec<Outcome>, OdooError>;
+
+    /// Writes records of our own, tells people, keeps cards, in one round trip. Answers in the
+    /// order asked. Enters no money.
+    ///
+    /// Safe to repeat: what stands there in the same or a newer revision is left alone. An Odoo
+    /// that lacks the action, or holds another text of it, is [`OdooError::NotReady`] of this
+    /// call alone: booking does not need it.
+    async fn record(&self, records: &[Record]) -> Result<Vec<Recorded>, OdooError>;
 
     /// Asks about everything that changed lately, in one round trip.
     async fn news(&self, query: &NewsQuery) -> Result<News, OdooError>;

@@ -6,8 +6,12 @@
 //! is left alone. A run that was cut off between making an object and naming it leaves an
 //! unused object behind, never a second one in use.
 //!
-//! In the order of the steps: `checks`, `provider`, `accounting`, `people`,
-//! `server_actions`, `bot_key`. Not here: running the actions ([`super::client`]).
+//! One description, three readers: [`setup`] carries the steps out, [`plan`] runs the same ones
+//! with nothing sent, [`check`] calls what they would change a finding. [`remove()`] undoes them.
+//!
+//! In the order of the steps: `checks`, `provider`, `accounting`, `people`, `server_actions`,
+//! `bot_key`, `own` (models, rights, menus; what they are: `models`), `others`. Not here:
+//! running the actions ([`super::client`]).
 
 use std::path::PathBuf;
 
@@ -20,19 +24,24 @@ use super::transport::Rpc;
 mod accounting;
 mod bot_key;
 mod checks;
+mod models;
+mod own;
 mod people;
 mod provider;
 mod records;
 mod report;
 mod server_actions;
 
-pub use report::{Change, ReportLine, SetupReport};
+pub use bot_key::{DAYS as KEY_DAYS, SOON_DAYS as KEY_SOON_DAYS};
+pub use report::{Change, Repair, ReportLine, SetupReport};
 
-use records::Records;
+use jiff::Timestamp;
+
+use records::{Mode, Records};
 
 /// Version of what is put into Odoo, kept there as the parameter `concilia.setup_version`. An
 /// older program refuses to work on what a newer one has set up.
-pub const SETUP_VERSION: u32 = 2;
+pub const SETUP_VERSION: u32 = 3;
 
 /// What to set up, for one account.
 #[derive(Debug, Clone)]
@@ -52,6 +61,8 @@ pub struct SetupRequest {
     pub journal_code: Option<String>,
     /// Where to write a new API key for the bot, if it is to get one.
     pub bot_key_file: Option<PathBuf>,
+    /// The moment of the run: what a key's end is compared with.
+    pub now: Timestamp,
 }
 
 /// Why the set-up stopped. What was done until then stays, and the next run goes on from there.
@@ -80,9 +91,18 @@ pub enum SetupError {
 
 /// Sets up one company of the database `admin` is connected to.
 pub async fn setup(admin: &Rpc, request: &SetupRequest) -> Result<SetupReport, SetupError> {
+    run(admin, request, Mode::Apply).await
+}
+
+/// What [`setup`] would do. Writes nothing, in Odoo or elsewhere.
+pub async fn plan(admin: &Rpc, request: &SetupRequest) -> Result<SetupReport, SetupError> {
+    run(admin, request, Mode::Plan).await
+}
+
+async fn run(admin: &Rpc, request: &SetupRequest, mode: Mode) -> Result<SetupReport, SetupError> {
     let ground = checks::check(admin, request).await?;
-    let mut records = Records::load(admin, request.company_id, ground.series).await?;
-    let mut report = SetupReport::new(ground.series, &ground.company);
+    let mut records = Records::load(admin, request.company_id, ground.series, mode).await?;
+    let mut report = SetupReport::new(ground.series, &ground.company, mode == Mode::Plan);
 
     let provider = provider::ensure_provider(&mut records, request, &mut report).await?;
     provider::ensure_method(&mut records, provider, &mut report).await?;
@@ -93,9 +113,10 @@ pub async fn setup(admin: &Rpc, request: &SetupRequest) -> Result<SetupReport, S
     people::close_group(&mut records, group, bot, &mut report).await?;
     server_actions::ensure_actions(&mut records, group, &mut report).await?;
     if let Some(path) = &request.bot_key_file {
-        bot_key::ensure_key(&mut records, request, bot, path, &mut report).await?;
+        bot_key::ensure_key(&records, request, bot, path, &mut report).await?;
     }
-    checks::write_version(&mut records, ground.version_row).await?;
+    own::ensure(&mut records, &mut report).await?;
+    checks::write_version(&mut records, ground.version, &mut report).await?;
     Ok(report)
 }
 
@@ -118,6 +139,7 @@ mod tests {
             bot_email: None,
             journal_code: None,
             bot_key_file: None,
+            now: Timestamp::UNIX_EPOCH,
         };
         assert!(!format!("{request:?}").contains("hidden"));
     }

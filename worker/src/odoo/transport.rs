@@ -101,6 +101,11 @@ impl Args {
         self
     }
 
+    /// Whether the context has a key.
+    pub(super) fn has_context(&self, name: &str) -> bool {
+        self.context.contains_key(name)
+    }
+
     /// With a key of the context.
     #[must_use]
     pub fn context(mut self, name: &str, value: impl Into<Value>) -> Self {

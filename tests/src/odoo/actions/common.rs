@@ -32,9 +32,9 @@ pub(super) struct Request {
 pub(super) fn read_request(tx: &Tx<'_>) -> Outcome<Request> {
     let request = need(&tx.caller.context, "concilia")?;
     let items = need(request, "items")?.as_array().cloned().unwrap_or_default();
-    if need(request, "protocol")? != &json!(2) || items.len() > 100 {
+    if need(request, "protocol")? != &json!(3) || items.len() > 100 {
         return Err(Raise::user(
-            "Concilia: this action speaks protocol 2, with at most 100 items a call.",
+            "Concilia: this action speaks protocol 3, with at most 100 items a call.",
         ));
     }
     let company = need(request, "company_id")?.as_i64().unwrap_or(0);

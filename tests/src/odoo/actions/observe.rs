@@ -31,7 +31,7 @@ pub(super) fn observe(tx: &Tx<'_>, code: &str) -> Outcome<Json> {
         None => json!(false),
     };
     Ok(json!({
-        "protocol": 2, "action": "observe", "version": version(code), "database": database(tx),
+        "protocol": 3, "action": "observe", "version": version(code), "database": database(tx),
         "actions": {"observe": stored_hash(tx, "action_observe"), "book": stored_hash(tx, "action_book")},
         "provider": provider, "items": items, "news": news,
     }))

@@ -21,7 +21,7 @@ pub(super) fn perform_all(tx: &mut Tx<'_>, code: &str) -> Outcome<Json> {
         answers[place] = isolated(tx, &request, &request.items[place])?;
     }
     Ok(json!({
-        "protocol": 2, "action": "book", "version": version(code),
+        "protocol": 3, "action": "book", "version": version(code),
         "database": database(tx), "items": answers,
     }))
 }
@@ -62,7 +62,7 @@ fn is_race(error: &PostgresError) -> bool {
 }
 
 /// The next lines quote the row.
-fn first_line(error: &PostgresError) -> &str {
+pub(super) fn first_line(error: &PostgresError) -> &str {
     error.message.lines().next().unwrap_or_default()
 }
 

@@ -14,6 +14,7 @@ pub mod credit_note;
 pub mod payment;
 pub mod portal;
 pub mod sale;
+pub mod technical;
 mod terms;
 
 use super::errors::{Outcome, Raise};
@@ -38,6 +39,13 @@ pub fn prepare(tx: &mut Tx<'_>, model: &str, record: &mut Record) -> Outcome<()>
         "res.users" => return base::prepare_user(tx, record),
         "ir.actions.server" => base::prepare_action(tx, record),
         "ir.model.data" => record.fill("noupdate", false),
+        "ir.model"
+        | "ir.model.fields"
+        | "ir.ui.view"
+        | "ir.ui.menu"
+        | "ir.actions.act_window"
+        | "ir.model.access"
+        | "ir.rule" => technical::prepare(tx, model, record),
         _ => base::prepare_other(tx, model, record),
     }
     Ok(())
@@ -49,7 +57,7 @@ pub fn check(tx: &Tx<'_>, model: &str, record: &Record) -> Outcome<()> {
         "ir.actions.server" => base::check_action(record),
         "res.partner" => base::check_partner(tx, record),
         "payment.provider" => payment::check_provider(record),
-        _ => Ok(()),
+        _ => technical::check(tx, model, record),
     }
 }
 
@@ -81,6 +89,15 @@ pub fn written(tx: &mut Tx<'_>, model: &str, id: Id, before: &Record) -> Outcome
     }
 }
 
+/// What must be so before a record is deleted, and what goes with it. `false`: it stays, as
+/// payment method lines do that payments were entered by.
+pub fn unlinking(tx: &mut Tx<'_>, model: &str, id: Id) -> Outcome<bool> {
+    match model {
+        "account.payment.method.line" => payment::unlink_method_line(tx, id),
+        _ => technical::unlinking(tx, model, id).map(|()| true),
+    }
+}
+
 /// A field that is not stored: `None` when it is, `Some(None)` when it holds nothing.
 pub fn computed(tx: &Tx<'_>, model: &str, id: Id, name: &str) -> Option<Option<Value>> {
     match (model, name) {
@@ -98,8 +115,11 @@ pub fn computed(tx: &Tx<'_>, model: &str, id: Id, name: &str) -> Option<Option<V
         ) => Some(accounting::computed_payment(tx, id, name)),
         ("sale.order", "invoice_status") => Some(Some(sale::invoice_status(tx, id).into())),
         ("sale.order", "amount_paid") => Some(Some(sale::amount_paid(tx, id).into())),
+        ("ir.rule", "global") => {
+            Some(tx.get(model, id).map(|row| row.references("groups").is_empty().into()))
+        }
         ("account.move", "access_url") => Some(Some(format!("/my/invoices/{id}").into())),
-        _ => None,
+        _ => technical::translated(tx, model, id, name).map(Some),
     }
 }
 
@@ -127,6 +147,8 @@ pub fn display_name(tx: &Tx<'_>, model: &str, row: &Record) -> String {
         "res.groups" if tx.series() == Series::V18 && !row.text("sim_category").is_empty() => {
             format!("{} / {name}", row.text("sim_category"))
         }
+        "ir.model.fields" => row.text("field_description").to_owned(),
+        _ if model.starts_with("x_") => row.text("x_name").to_owned(),
         _ => name.to_owned(),
     }
 }

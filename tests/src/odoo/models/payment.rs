@@ -98,6 +98,31 @@ pub fn prepare_method_line(tx: &mut Tx<'_>, record: &mut Record) -> Outcome<()> 
     Ok(())
 }
 
+/// A line of a provider that is in use cannot go; one that payments were entered by only leaves
+/// its journal.
+pub fn unlink_method_line(tx: &mut Tx<'_>, id: Id) -> Outcome<bool> {
+    let line = tx.record("account.payment.method.line", id)?;
+    let provider =
+        line.reference("payment_provider_id").and_then(|id| tx.get("payment.provider", id));
+    if let Some(active) = provider.filter(|row| row.text("state") != "disabled") {
+        return Err(Raise::user(format!(
+            "You can't delete a payment method that is linked to a provider in the enabled or test state.\n\
+             Linked providers(s): {}",
+            active.text("name")
+        )));
+    }
+    let used = |row: &Record| row.reference("payment_method_line_id") == Some(id);
+    if tx.tables().find("account.payment", used).is_none() {
+        return Ok(true);
+    }
+    tx.update("account.payment.method.line", id, |row| {
+        for field in ["journal_id", "sim_inbound_journal", "sim_outbound_journal"] {
+            row.clear(field);
+        }
+    })?;
+    Ok(false)
+}
+
 /// Defaults of a new transaction.
 pub fn prepare_transaction(tx: &mut Tx<'_>, record: &mut Record) -> Outcome<()> {
     if let Some(provider) = record.reference("provider_id") {

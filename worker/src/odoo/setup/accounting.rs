@@ -7,7 +7,7 @@
 use serde_json::{Map, Value, json};
 
 use super::records::{Records, Row, id, is, link, text};
-use super::report::{Change, SetupReport};
+use super::report::{Change, Repair, SetupReport};
 use super::{SetupError, SetupRequest};
 use crate::odoo::transport::Args;
 
@@ -35,7 +35,8 @@ pub(super) async fn ensure_clearing_account(
         } else {
             let values = json!({"reconcile": true});
             records.write(step, model, id(&row), values).await?;
-            report.line(object, Change::Fixed("made reconcilable".to_owned()));
+            let repair = Repair::new("cannot be reconciled", "made reconcilable");
+            report.line(object, Change::of(vec![repair]));
         }
         return Ok(id(&row));
     }
@@ -139,25 +140,26 @@ async fn ensure_line(records: &mut Records<'_>, line: &Line) -> Result<Change, S
     if !values.is_empty() {
         records.write(step, model, id(&row), values.into()).await?;
     }
-    Ok(Change::fixed(&repairs))
+    Ok(Change::of(repairs))
 }
 
 /// What keeps an existing line from working, and what to write.
-fn repairs(row: &Row, line: &Line) -> (Map<String, Value>, Vec<String>) {
+fn repairs(row: &Row, line: &Line) -> (Map<String, Value>, Vec<Repair>) {
     let mut values = Map::new();
     let mut repairs = Vec::new();
     let journal = link(row, "journal_id");
     if journal.is_none() || (line.journal_chosen && journal != Some(line.journal)) {
         values.insert("journal_id".to_owned(), json!(line.journal));
-        repairs.push("put on the journal".to_owned());
+        let wrong = if journal.is_none() { "is on no journal" } else { "is on another journal" };
+        repairs.push(Repair::new(wrong, "put on the journal"));
     }
     if line.provider.is_some() && link(row, "payment_provider_id") != line.provider {
         values.insert("payment_provider_id".to_owned(), json!(line.provider));
-        repairs.push("given its provider".to_owned());
+        repairs.push(Repair::new("has lost its provider", "given its provider"));
     }
     if link(row, "payment_account_id").is_none() {
         values.insert("payment_account_id".to_owned(), json!(line.account));
-        repairs.push("given the clearing account".to_owned());
+        repairs.push(Repair::new("has no account", "given the clearing account"));
     }
     (values, repairs)
 }
@@ -229,7 +231,7 @@ mod tests {
         assert!(repairs(&chosen, &line(false)).0.is_empty());
         let (values, why) = repairs(&chosen, &line(true));
         assert_eq!(Value::Object(values), json!({"journal_id": 6}));
-        assert_eq!(why, ["put on the journal"]);
+        assert_eq!(why, [Repair::new("is on another journal", "put on the journal")]);
     }
 
     #[test]

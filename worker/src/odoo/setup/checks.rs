@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::records::{Records, Row, id, text};
+use super::report::{Change, Repair, SetupReport};
 use super::{SETUP_VERSION, SetupError, SetupRequest};
 use crate::odoo::transport::{Args, Rpc, major};
 
@@ -26,8 +27,8 @@ const VERSION_KEY: &str = "concilia.setup_version";
 pub(super) struct Ground {
     pub(super) series: u64,
     pub(super) company: String,
-    /// The version note, if there is one: its row, and whether it already says what it must.
-    pub(super) version_row: Option<(i64, bool)>,
+    /// The version note, if there is one: its row, and what it says.
+    pub(super) version: Option<(i64, u32)>,
 }
 
 /// Looks before anything is written.
@@ -62,7 +63,7 @@ pub(super) async fn check(admin: &Rpc, request: &SetupRequest) -> Result<Ground,
     Ok(Ground {
         series,
         company: text(company, "name").to_owned(),
-        version_row: notes.first().map(check_version).transpose()?,
+        version: notes.first().map(check_version).transpose()?,
     })
 }
 
@@ -90,30 +91,50 @@ fn check_modules(modules: &[Row]) -> Result<u64, SetupError> {
     Ok(series)
 }
 
-fn check_version(note: &Row) -> Result<(i64, bool), SetupError> {
+fn check_version(note: &Row) -> Result<(i64, u32), SetupError> {
     let found: u32 = text(note, "value").parse().unwrap_or(0);
     if found > SETUP_VERSION {
         return Err(SetupError::Refused(format!(
             "A newer Concilia has set this Odoo up (version {found}, this is {SETUP_VERSION}): update this program."
         )));
     }
-    Ok((id(note), found == SETUP_VERSION))
+    Ok((id(note), found))
 }
 
 /// Notes the version, last of all: what is noted is complete.
 pub(super) async fn write_version(
     records: &mut Records<'_>,
-    note: Option<(i64, bool)>,
+    note: Option<(i64, u32)>,
+    report: &mut SetupReport,
 ) -> Result<(), SetupError> {
     let (step, model) = ("the version note", "ir.config_parameter");
     let value = SETUP_VERSION.to_string();
-    match note {
-        Some((_, true)) => Ok(()),
-        Some((row, false)) => records.write(step, model, row, json!({"value": value})).await,
-        None => {
-            let values = json!({"key": VERSION_KEY, "value": value});
-            records.create(step, model, values).await.map(|_| ())
+    let change = match note {
+        Some((_, SETUP_VERSION)) => Change::Unchanged,
+        Some((row, found)) => {
+            records.write(step, model, row, json!({"value": value})).await?;
+            Change::of(vec![Repair::new(
+                format!("is of version {found}, this is {SETUP_VERSION}"),
+                format!("brought from version {found} to {SETUP_VERSION}"),
+            )])
         }
+        None => {
+            records.create(step, model, json!({"key": VERSION_KEY, "value": value})).await?;
+            Change::Created
+        }
+    };
+    report.line(format!("the set-up as a whole (parameter {VERSION_KEY})"), change);
+    Ok(())
+}
+
+/// Takes the note away.
+pub(super) async fn remove_version(
+    records: &Records<'_>,
+    note: Option<(i64, u32)>,
+) -> Result<(), SetupError> {
+    match note {
+        Some((row, _)) => records.unlink("the version note", "ir.config_parameter", &[row]).await,
+        None => Ok(()),
     }
 }
 
@@ -155,7 +176,6 @@ mod tests {
         };
         let newer = (SETUP_VERSION + 1).to_string();
         assert!(check_version(&note(&newer)).unwrap_err().to_string().contains("newer Concilia"));
-        assert_eq!(check_version(&note(&SETUP_VERSION.to_string())).unwrap(), (4, true));
-        assert_eq!(check_version(&note("1")).unwrap(), (4, false));
+        assert_eq!(check_version(&note("1")).unwrap(), (4, 1));
     }
 }

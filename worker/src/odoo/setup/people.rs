@@ -8,7 +8,7 @@ use rand::RngExt;
 use serde_json::json;
 
 use super::records::{Records, id, is, links, text};
-use super::report::{Change, SetupReport};
+use super::report::{Change, Repair, SetupReport};
 use super::{SetupError, SetupRequest};
 
 const GROUP_NAME: &str = "Concilia bot";
@@ -55,7 +55,7 @@ pub(super) async fn ensure_bot(
             Some(password) => password.expose().to_owned(),
             None => random_password(),
         };
-        let internal = records.base_group("group_user")?;
+        let internal = records.known("base.group_user")?;
         let company = records.company_id;
         let values = json!({
             "name": "Concilia", "login": login, "email": email, "password": password,
@@ -77,15 +77,15 @@ pub(super) async fn ensure_bot(
     let mut repairs = Vec::new();
     if !links(row, groups).contains(&group) {
         values.insert(groups.to_owned(), json!([[4, group]]));
-        repairs.push("an existing login, put into the group".to_owned());
+        repairs.push(Repair::new("is not in the group", "put into the group, an existing login"));
     }
     if !is(row, "active") {
         values.insert("active".to_owned(), json!(true));
-        repairs.push("made active again".to_owned());
+        repairs.push(Repair::new("is archived", "made active again"));
     }
     if text(row, "email").is_empty() {
         values.insert("email".to_owned(), json!(email));
-        repairs.push("given an e-mail address".to_owned());
+        repairs.push(Repair::new("has no e-mail address", "given an e-mail address"));
     }
     if !values.is_empty() {
         records.write(step, model, bot, values.into()).await?;
@@ -93,7 +93,7 @@ pub(super) async fn ensure_bot(
     if bound.is_none_or(|row| id(&row) != bot) {
         records.bind(step, name, model, bot).await?;
     }
-    report.line(object, Change::fixed(&repairs));
+    report.line(object, Change::of(repairs));
     Ok(bot)
 }
 
@@ -111,7 +111,11 @@ pub(super) async fn close_group(
     for row in records.search(step, model, implying, &["name"]).await? {
         let values = json!({"implied_ids": [[3, group]]});
         records.write(step, model, id(&row), values).await?;
-        repairs.push(format!("no longer part of the group {}", text(&row, "name")));
+        let name = text(&row, "name");
+        repairs.push(Repair::new(
+            format!("is part of the group {name}"),
+            format!("taken out of the group {name}"),
+        ));
     }
     let domain = json!([["id", "=", group]]);
     let rows = records.search(step, model, domain, &[users]).await?;
@@ -120,12 +124,14 @@ pub(super) async fn close_group(
     if !others.is_empty() {
         let domain = json!([["id", "in", others]]);
         for row in records.search(step, "res.users", domain, &["login"]).await? {
-            repairs.push(format!("{} removed", text(&row, "login")));
+            let login = text(&row, "login");
+            repairs.push(Repair::new(format!("has {login} in it too"), format!("rid of {login}")));
         }
         let values = json!({users: [[6, 0, [bot]]]});
         records.write(step, model, group, values).await?;
     }
-    report.line("the bot is the group's only member", Change::fixed(&repairs));
+    report
+        .line(format!("membership of the group {GROUP_NAME} (the bot alone)"), Change::of(repairs));
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use concilia_shared::config::Environment;
 use serde_json::json;
 
 use super::records::{Records, id, is, link, links, text};
-use super::report::{Change, SetupReport};
+use super::report::{Change, Repair, SetupReport};
 use super::{SetupError, SetupRequest};
 
 /// The method's mark: a plain teal square, 16 × 16, PNG in base64. Odoo wants an image.
@@ -49,7 +49,9 @@ pub(super) async fn ensure_provider(
         report.line(object, Change::Unchanged);
     } else {
         records.write(step, model, provider, json!({"state": state})).await?;
-        report.line(object, Change::Updated(format!("was {found}")));
+        let repair =
+            Repair::new(format!("is {found} in Odoo"), format!("put from {found} to {state}"));
+        report.line(object, Change::of(vec![repair]));
     }
     Ok(provider)
 }
@@ -88,16 +90,19 @@ pub(super) async fn ensure_method(
     let mut repairs = Vec::new();
     if !links(&row, "provider_ids").contains(&provider) {
         writes.push(json!({"provider_ids": [[4, provider]]}));
-        repairs.push("given to this company's provider".to_owned());
+        repairs.push(Repair::new(
+            "is not offered by this company's provider",
+            "given to this company's provider",
+        ));
     }
     // Disabling a provider archives its methods (`odoo-api.md` section 3).
     if !is(&row, "active") {
         writes.push(json!({"active": true}));
-        repairs.push("made active again".to_owned());
+        repairs.push(Repair::new("is archived", "made active again"));
     }
     for values in writes {
         records.write(step, model, id(&row), values).await?;
     }
-    report.line(object, Change::fixed(&repairs));
+    report.line(object, Change::of(repairs));
     Ok(())
 }

@@ -1,25 +1,58 @@
 //! Reading and writing Odoo's records for the set-up, and finding ours again by external id.
 //!
 //! Every read sees archived records too: an archived object of ours is ours to put right, not
-//! one to make a second time. Not here: which objects there are (the steps).
+//! one to make a second time. Every write goes through here and nowhere else, which is what
+//! makes a plan a plan ([`Mode::Plan`]): the steps run as they always do, and nothing is sent.
+//! Not here: which objects there are (the steps).
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde_json::{Value, json};
 
 use super::SetupError;
+use super::models::{self, Model};
+use crate::odoo::actions;
 use crate::odoo::classify::RpcError;
 use crate::odoo::transport::{Args, Rpc};
 
 /// The module name of our external ids. No such module exists, and none need.
 const MODULE: &str = "concilia";
 
+/// The language of what is compared and written; every Odoo has it, active or not.
+const ENGLISH: &str = "en_US";
+
+/// The other one, written where it is active.
+pub(super) const SPANISH: &str = "es_CL";
+
+/// What others made and the set-up stands on: groups, and the scheduled post-processing.
+const KNOWN: [(&str, &str); 5] = [
+    ("base", "group_user"),
+    ("base", "group_system"),
+    ("account", "group_account_invoice"),
+    ("account", "group_account_manager"),
+    ("payment", "cron_post_process_payment_tx"),
+];
+
+/// Whether writes are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// They are.
+    Apply,
+    /// They are not: what would be made has a number below zero, under which Odoo finds nothing.
+    Plan,
+}
+
 /// Odoo's records, as the administrator sees them in one company.
 pub(super) struct Records<'a> {
     pub(super) rpc: &'a Rpc,
     pub(super) company_id: i64,
     pub(super) series: u64,
-    /// Ours and the two of `base` that are needed, by `module.name`.
+    /// Whether Spanish of Chile is active.
+    pub(super) spanish: bool,
+    mode: Mode,
+    imagined: AtomicI64,
+    /// Ours and those of [`KNOWN`], by `module.name`.
     external: BTreeMap<String, External>,
 }
 
@@ -33,37 +66,91 @@ struct External {
 /// One record as `search_read` gives it.
 pub(super) type Row = serde_json::Map<String, Value>;
 
+/// The names of a model's objects, for each kind of object.
+pub(super) fn model_name(model: &Model) -> String {
+    format!("model_{}", model.key())
+}
+
+/// See [`model_name`].
+pub(super) fn window_name(model: &Model) -> String {
+    format!("action_{}", model.key())
+}
+
+/// See [`model_name`].
+pub(super) fn menu_name(model: &Model) -> String {
+    format!("menu_{}", model.key())
+}
+
+/// See [`model_name`]; `kind` is `list`, `form` or `search`.
+pub(super) fn view_name(model: &Model, kind: &str) -> String {
+    format!("view_{}_{kind}", model.key())
+}
+
+/// See [`model_name`]; `who` is `billing` or `manager`.
+pub(super) fn access_name(model: &Model, who: &str) -> String {
+    format!("access_{}_{who}", model.key())
+}
+
+/// See [`model_name`].
+pub(super) fn rule_name(model: &Model) -> String {
+    format!("rule_{}_company", model.key())
+}
+
+/// The menu all others hang under.
+pub(super) const ROOT_MENU: &str = "menu_ventipay";
+
+/// Every name the set-up gives.
+fn names(company_id: i64) -> Vec<String> {
+    let mut names = vec![
+        "group_bot".to_owned(),
+        "user_bot".to_owned(),
+        "method_ventipay".to_owned(),
+        ROOT_MENU.to_owned(),
+        format!("account_clearing_company_{company_id}"),
+        format!("provider_company_{company_id}"),
+        format!("method_line_in_company_{company_id}"),
+        format!("method_line_out_company_{company_id}"),
+    ];
+    names.extend(actions::ALL.iter().map(|action| action.external_id.to_owned()));
+    for model in models::MENU {
+        names.extend([model_name(model), window_name(model), menu_name(model), rule_name(model)]);
+        names.extend(["list", "form", "search"].map(|kind| view_name(model, kind)));
+        names.extend(["billing", "manager"].map(|who| access_name(model, who)));
+    }
+    names
+}
+
 impl<'a> Records<'a> {
-    /// Reads the external ids in one call.
+    /// Reads the external ids and the language, in two calls.
     pub(super) async fn load(
         rpc: &'a Rpc,
         company_id: i64,
         series: u64,
+        mode: Mode,
     ) -> Result<Records<'a>, SetupError> {
-        let mut records = Records { rpc, company_id, series, external: BTreeMap::new() };
-        let names = [
-            "group_bot".to_owned(),
-            "user_bot".to_owned(),
-            "action_observe".to_owned(),
-            "action_book".to_owned(),
-            "method_ventipay".to_owned(),
-            format!("account_clearing_company_{company_id}"),
-            format!("provider_company_{company_id}"),
-            format!("method_line_in_company_{company_id}"),
-            format!("method_line_out_company_{company_id}"),
-        ];
+        let mut records = Records {
+            rpc,
+            company_id,
+            series,
+            spanish: false,
+            mode,
+            imagined: AtomicI64::new(0),
+            external: BTreeMap::new(),
+        };
+        let step = "the external ids";
+        let modules: Vec<&str> = KNOWN.iter().map(|(module, _)| *module).collect();
+        let known: Vec<&str> = KNOWN.iter().map(|(_, name)| *name).collect();
         let domain = json!([
             "|",
             "&",
             ["module", "=", MODULE],
-            ["name", "in", names],
+            ["name", "in", names(company_id)],
             "&",
-            ["module", "=", "base"],
-            ["name", "in", ["group_user", "group_system"]],
+            ["module", "in", modules],
+            ["name", "in", known],
         ]);
         let fields = ["module", "name", "model", "res_id"];
-        let rows = records.search("the external ids", "ir.model.data", domain, &fields).await?;
-        for row in rows {
+        for row in records.search(step, "ir.model.data", domain, &fields).await? {
             let key = format!("{}.{}", text(&row, "module"), text(&row, "name"));
             let external = External {
                 row: id(&row),
@@ -72,7 +159,14 @@ impl<'a> Records<'a> {
             };
             records.external.insert(key, external);
         }
+        let spanish = json!([["code", "=", SPANISH], ["active", "=", true]]);
+        records.spanish = !records.search(step, "res.lang", spanish, &["code"]).await?.is_empty();
         Ok(records)
+    }
+
+    /// Whether nothing is written.
+    pub(super) fn is_plan(&self) -> bool {
+        self.mode == Mode::Plan
     }
 
     /// `search_read`, archived records included.
@@ -109,7 +203,19 @@ impl<'a> Records<'a> {
         serde_json::from_value(result).map_err(|_| shape(step))
     }
 
-    /// Any call, in our company.
+    /// [`Self::search`], in Spanish.
+    pub(super) async fn search_spanish(
+        &self,
+        step: &'static str,
+        model: &str,
+        domain: Value,
+        fields: &[&str],
+    ) -> Result<Vec<Row>, SetupError> {
+        let args = Args::none().with("domain", domain).with("fields", fields).with("order", "id");
+        self.rows(step, model, args.context("lang", SPANISH)).await
+    }
+
+    /// Any call that writes nothing, in our company.
     pub(super) async fn call(
         &self,
         step: &'static str,
@@ -117,7 +223,10 @@ impl<'a> Records<'a> {
         method: &str,
         args: Args,
     ) -> Result<Value, SetupError> {
-        let args = args.context("allowed_company_ids", vec![self.company_id]);
+        let mut args = args.context("allowed_company_ids", vec![self.company_id]);
+        if !args.has_context("lang") {
+            args = args.context("lang", ENGLISH);
+        }
         let result = self.rpc.call(model, method, args).await;
         result.map_err(|source| SetupError::Call { step, source })
     }
@@ -129,6 +238,9 @@ impl<'a> Records<'a> {
         model: &str,
         values: Value,
     ) -> Result<i64, SetupError> {
+        if self.is_plan() {
+            return Ok(self.imagined.fetch_sub(1, Ordering::Relaxed) - 1);
+        }
         let args =
             Args::none().with("vals_list", json!([values])).context("no_reset_password", true);
         let result = self.call(step, model, "create", args).await?;
@@ -143,20 +255,48 @@ impl<'a> Records<'a> {
         record: i64,
         values: Value,
     ) -> Result<(), SetupError> {
-        let args = Args::on(&[record]).with("vals", values);
-        self.call(step, model, "write", args).await?;
+        self.change(step, model, "write", Args::on(&[record]).with("vals", values)).await?;
         Ok(())
     }
 
-    /// Deletes a record.
-    pub(super) async fn unlink(
+    /// Writes the Spanish of a record.
+    pub(super) async fn write_spanish(
         &self,
         step: &'static str,
         model: &str,
         record: i64,
+        values: Value,
     ) -> Result<(), SetupError> {
-        self.call(step, model, "unlink", Args::on(&[record])).await?;
+        let args = Args::on(&[record]).with("vals", values).context("lang", SPANISH);
+        self.change(step, model, "write", args).await?;
         Ok(())
+    }
+
+    /// Deletes records.
+    pub(super) async fn unlink(
+        &self,
+        step: &'static str,
+        model: &str,
+        records: &[i64],
+    ) -> Result<(), SetupError> {
+        if !records.is_empty() {
+            self.change(step, model, "unlink", Args::on(records)).await?;
+        }
+        Ok(())
+    }
+
+    /// Any call that writes. Not made in a plan, where it answers nothing.
+    pub(super) async fn change(
+        &self,
+        step: &'static str,
+        model: &str,
+        method: &str,
+        args: Args,
+    ) -> Result<Value, SetupError> {
+        if self.is_plan() {
+            return Ok(Value::Null);
+        }
+        self.call(step, model, method, args).await
     }
 
     /// Our record named `name`, if it is there.
@@ -167,6 +307,16 @@ impl<'a> Records<'a> {
         model: &str,
         fields: &[&str],
     ) -> Result<Option<Row>, SetupError> {
+        let Some(record) = self.named(name, model)? else {
+            return Ok(None);
+        };
+        let domain = json!([["id", "=", record]]);
+        let rows = self.search(step, model, domain, fields).await?;
+        Ok(rows.into_iter().next())
+    }
+
+    /// The id under the name `name`, whether or not the record is still there.
+    pub(super) fn named(&self, name: &str, model: &str) -> Result<Option<i64>, SetupError> {
         let Some(external) = self.external.get(&format!("{MODULE}.{name}")) else {
             return Ok(None);
         };
@@ -177,9 +327,7 @@ impl<'a> Records<'a> {
                 external.model
             )));
         }
-        let domain = json!([["id", "=", external.record]]);
-        let rows = self.search(step, model, domain, fields).await?;
-        Ok(rows.into_iter().next())
+        Ok(Some(external.record))
     }
 
     /// Names `record` as ours: from now on it is found by [`Self::ours`].
@@ -206,11 +354,11 @@ impl<'a> Records<'a> {
         Ok(())
     }
 
-    /// The id of a group every Odoo has: `group_user`, `group_system`.
-    pub(super) fn base_group(&self, name: &str) -> Result<i64, SetupError> {
-        let external = self.external.get(&format!("base.{name}"));
-        external.map(|group| group.record).ok_or_else(|| {
-            SetupError::Refused(format!("Odoo has no group base.{name}: is the database whole?"))
+    /// The id of what another module made: `base.group_user`.
+    pub(super) fn known(&self, name: &str) -> Result<i64, SetupError> {
+        let external = self.external.get(name);
+        external.map(|known| known.record).ok_or_else(|| {
+            SetupError::Refused(format!("Odoo has no {name}: is the database whole?"))
         })
     }
 

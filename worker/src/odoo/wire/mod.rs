@@ -5,12 +5,13 @@
 //! our action, this version of it, about what was asked, in the order asked.
 //!
 //! Here is what the questions share: the envelope and its checks. [`observe`] asks about
-//! checkouts, [`news`] about what changed, [`perform`] carries effects; [`rows`] are the records
+//! checkouts, [`news`] about what changed, [`perform`] carries effects, [`record`] records; [`rows`] are the records
 //! all of them tell. Not here: sending ([`super::client`]).
 
 pub(super) mod news;
 pub(super) mod observe;
 pub(super) mod perform;
+pub(super) mod record;
 
 mod rows;
 
@@ -142,6 +143,9 @@ fn into_all<A, B>(rows: Vec<A>, into: fn(A) -> B) -> Vec<B> {
 
 #[cfg(test)]
 mod perform_tests;
+
+#[cfg(test)]
+mod record_tests;
 
 #[cfg(test)]
 mod tests;

@@ -70,7 +70,7 @@ fn answered(command: Command, given: &Value) -> Result<Outcome, NotReady> {
     for (key, value) in given.as_object().unwrap() {
         item[key] = value.clone();
     }
-    let answer = json!({"protocol": 2, "action": "book", "version": actions::VERSION, "database": "uuid-1",
+    let answer = json!({"protocol": 3, "action": "book", "version": actions::VERSION, "database": "uuid-1",
                         "items": [item]});
     let mut told = perform::answer(enveloped(&answer), &[command])?;
     Ok(told.answer.remove(0))
@@ -84,7 +84,7 @@ fn outcome(given: &Value) -> Result<Outcome, NotReady> {
 fn what_is_to_be_performed_is_written_as_documented() {
     assert_eq!(
         perform::request(1, &[book(), confirm(), cancel(), complete()]),
-        json!({"protocol": 2, "company_id": 1, "items": [
+        json!({"protocol": 3, "company_id": 1, "items": [
             {"kind": "book", "name": "chk_1", "amount": "15990", "currency": "CLP", "date": "2026-11-22",
              "confirm": false, "accepted": [],
              "order": {"id": 42, "name": "S00042", "total": "15990", "state": "sale"},
@@ -140,7 +140,7 @@ fn a_status_nobody_documented_is_not_guessed_at() {
     for given in [json!({"status": "done", "booking": booked()}), json!({"status": "booked"})] {
         assert_eq!(outcome(&given), Err(NotReady::ActionMissing), "{given}");
     }
-    let other = json!({"protocol": 2, "action": "book", "version": actions::VERSION, "database": "u", "items": []});
+    let other = json!({"protocol": 3, "action": "book", "version": actions::VERSION, "database": "u", "items": []});
     assert_eq!(perform::answer(enveloped(&other), &[book()]), Err(NotReady::ActionMissing));
     let named = json!({"status": "again", "name": "chk_2"});
     assert_eq!(outcome(&named), Err(NotReady::ActionMissing));

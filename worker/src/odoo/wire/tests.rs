@@ -45,7 +45,7 @@ pub(super) fn order() -> Value {
 /// The answer of *observe* to [`lookup`], with `changes` laid over it.
 fn observed(changes: &Value) -> Value {
     let mut answer = json!({
-        "protocol": 2, "action": "observe", "version": actions::VERSION, "database": "uuid-1",
+        "protocol": 3, "action": "observe", "version": actions::VERSION, "database": "uuid-1",
         "actions": {"observe": actions::OBSERVE.sha256(), "book": actions::BOOK.sha256()},
         "provider": {"id": 7, "state": "test", "ready": true},
         "items": [{"name": "chk_1", "booked": false, "transactions": [], "candidates": [], "probes": [
@@ -86,11 +86,11 @@ fn the_question_is_the_documented_one() {
     };
     assert_eq!(
         observe::request(1, &[lookup]).unwrap(),
-        json!({"protocol": 2, "company_id": 1, "items": [
+        json!({"protocol": 3, "company_id": 1, "items": [
             {"name": "chk_1", "references": [{"value": "S00042"}], "domain": [["team_id", "=", 3]],
              "probes": [{"field": "client_order_ref", "value": "1001"}]}]})
     );
-    let nothing = json!({"protocol": 2, "company_id": 1, "items": []});
+    let nothing = json!({"protocol": 3, "company_id": 1, "items": []});
     assert_eq!(observe::request(1, &[]).unwrap(), nothing);
 }
 
@@ -258,7 +258,7 @@ fn news_are_asked_and_told_by_odoo_s_own_clock() {
     };
     assert_eq!(
         news::request(1, &query).unwrap(),
-        json!({"protocol": 2, "company_id": 1, "items": [], "news": {
+        json!({"protocol": 3, "company_id": 1, "items": [], "news": {
             "since": "2026-11-23 15:00:00", "fields": ["client_order_ref"], "domain": []}})
     );
     let told = news(&json!({"until": "2026-11-23 15:00:30", "values": ["S00042", "1001"],
