@@ -146,7 +146,8 @@ impl AccountShell {
             for recorded in &news {
                 state.apply(&recorded.event, recorded.recorded_at);
             }
-            let (settings, problems) = Settings::overlaid(&self.config, &state.overrides);
+            let (settings, problems) =
+                Settings::overlaid(&self.name, &self.config, &state.overrides);
             for problem in problems {
                 tracing::warn!(account = %self.name, "a setting of the log no longer fits the file and is left out: {problem}");
             }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use concilia_shared::id::{AccountName, CheckoutId, StreamId};
+use concilia_shared::id::{AccountName, StreamId};
 use jiff::{SignedDuration, Timestamp};
 use rand::RngExt;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::account::AccountShell;
 use crate::domain::account::AccountState;
 use crate::domain::event::{Event, System};
+use crate::domain::name::PaymentName;
 use crate::domain::observe::NewsQuery;
 use crate::domain::state::{State, Status};
 use crate::shell::Shell;
@@ -141,13 +142,13 @@ async fn wake_waiting(
 async fn find_credits(
     shell: &Shell,
     account: &AccountShell,
-    credits: &[CheckoutId],
+    credits: &[PaymentName],
     memory: &mut Memory,
 ) -> anyhow::Result<()> {
     let now = shell.clock.now();
     memory.credits.retain(|_, tried| now < *tried + CREDIT_AGAIN);
-    for checkout in credits {
-        let Ok(stream) = StreamId::of(&account.name, &format!("checkout-{checkout}")) else {
+    for name in credits {
+        let Ok(stream) = StreamId::of(&account.name, &name.stream_object()) else {
             continue;
         };
         if memory.credits.contains_key(&stream) {

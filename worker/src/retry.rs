@@ -51,10 +51,15 @@ pub fn weather_after(
     spread((away_s / 2).clamp(schedule.base_s, cap_s), jitter)
 }
 
+/// How long an event may be Pending before it is given to a person.
+pub fn give_up_after(schedule: &Retry) -> SignedDuration {
+    let days = i64::try_from(schedule.give_up_days).unwrap_or(i64::MAX);
+    SignedDuration::from_hours(days.saturating_mul(24))
+}
+
 /// Whether an event Pending since `since` has been tried long enough.
 pub fn exhausted(schedule: &Retry, since: Timestamp, now: Timestamp) -> bool {
-    let days = i64::try_from(schedule.give_up_days).unwrap_or(i64::MAX);
-    now.duration_since(since) >= SignedDuration::from_hours(days.saturating_mul(24))
+    now.duration_since(since) >= give_up_after(schedule)
 }
 
 #[cfg(test)]

@@ -7,10 +7,12 @@
 //! the append starts over. Whatever crashes in between, the effect has a name in Odoo that can
 //! be taken once ([`crate::odoo`]).
 //!
-//! Read next: [`look`] (observe and decide, which a plan for people shares) and `perform`.
+//! Read next: [`look`] (observe and decide, which a plan for people shares), `perform`, and
+//! `learn` (a payment nobody told of).
 //! Not here: what is decided ([`crate::domain::decide`]); the loop that claims ([`crate::run`]);
 //! outages ([`crate::weather`]).
 
+mod learn;
 pub mod look;
 mod perform;
 
@@ -24,7 +26,7 @@ use crate::account::{AccountShell, Current};
 use crate::clock::Clock;
 use crate::crash;
 use crate::domain::decide::{self, Decision, Plan, Verdict};
-use crate::domain::event::{Event, Fact, System};
+use crate::domain::event::{Event, System};
 use crate::domain::observe::{Command, Lookup};
 use crate::domain::reason::PendingReason;
 use crate::domain::settings::Settings;
@@ -47,6 +49,8 @@ enum Attended {
     Fact(Box<Event>),
     /// Nothing to tell yet: it waits until then, or until it is woken.
     Wait(Timestamp),
+    /// Another event of the stream was taken in, which comes first.
+    Learned,
 }
 
 /// Brings a claimed stream to rest, or as far as it can be brought now.
@@ -71,6 +75,7 @@ pub async fn settle(shell: &Shell, claim: &Claim, call_by: Timestamp) -> Result<
             Attended::Wait(until) => {
                 return release(shell, claim, after_sequence, Then::DueAt(until)).await;
             }
+            Attended::Learned => {}
             Attended::Fact(event) => {
                 let step = Step { events: vec![*event], after_sequence, then: Then::Continue };
                 shell.store.advance(claim, &step, shell.clock.now()).await?;
@@ -124,7 +129,8 @@ async fn attend(
         Open::Complete(_) => trace::scope(traceparent.as_deref(), calls.complete(told)).await?,
     };
     let verdict = match verdict {
-        Ok(verdict) => verdict,
+        Ok(Judgement::Verdict(verdict)) => verdict,
+        Ok(Judgement::Learned) => return Ok(Attended::Learned),
         Err(trouble) => match weather::trouble(shell, account, &claim.stream, &trouble).await? {
             Wait::Until(until) => return Ok(Attended::Wait(until)),
             Wait::Own(reason) => Verdict::Pending(reason),
@@ -175,8 +181,16 @@ struct Calls<'a> {
     by: Timestamp,
 }
 
-/// A verdict, or the trouble that kept us from one.
-type Judged = Result<Verdict, Trouble>;
+/// What judging an event comes to.
+enum Judgement {
+    /// Where it rests.
+    Verdict(Verdict),
+    /// Nowhere yet: the payment it is about was taken in from Ventipay, and comes first.
+    Learned,
+}
+
+/// A judgement, or the trouble that kept us from one.
+type Judged = Result<Judgement, Trouble>;
 
 impl Calls<'_> {
     fn clock(&self) -> &dyn Clock {
@@ -209,19 +223,23 @@ impl Calls<'_> {
             Plan::Rest(Verdict::Pending(reason)) if reason.is_weather() => {
                 return Ok(Err(Trouble::of(reason)));
             }
-            Plan::Rest(verdict) => return Ok(Ok(verdict)),
+            Plan::Rest(verdict) => return Ok(Ok(Judgement::Verdict(verdict))),
             Plan::LookUp(lookup) => lookup,
         };
-        let mut judged = Ok(Verdict::Pending(PendingReason::Changed { what: String::new() }));
+        let changed = Verdict::Pending(PendingReason::Changed { what: String::new() });
+        let mut judged = Ok(Judgement::Verdict(changed));
         for _ in 0..LOOKS_MAX {
             judged = self.look_and_perform(told, state, &lookup, settings).await?;
-            if !matches!(judged, Ok(Verdict::Pending(PendingReason::Changed { .. }))) {
+            let Ok(Judgement::Verdict(Verdict::Pending(PendingReason::Changed { .. }))) = judged
+            else {
                 break;
-            }
+            };
         }
         // What says of itself that somebody must set something right is the account's trouble.
         Ok(match judged {
-            Ok(Verdict::Pending(reason)) if reason.is_weather() => Err(Trouble::of(reason)),
+            Ok(Judgement::Verdict(Verdict::Pending(reason))) if reason.is_weather() => {
+                Err(Trouble::of(reason))
+            }
             judged => judged,
         })
     }
@@ -242,20 +260,27 @@ impl Calls<'_> {
         };
         crash::point("settle.observed");
         match decide::decide(told, state, lookup, &seen, settings) {
-            Decision::Rest(verdict) => Ok(Ok(verdict)),
-            Decision::Do(command, matched) => Ok(self.perform(&command, matched).await),
+            Decision::Rest(verdict) => Ok(Ok(Judgement::Verdict(verdict))),
+            Decision::Do(command, matched) => {
+                Ok(self.perform(&command, matched).await.map(Judgement::Verdict))
+            }
+            Decision::Learn(checkout) => {
+                let learned = learn::learn(self.shell, self.account, settings, &checkout).await?;
+                Ok(learned.map(|()| Judgement::Learned))
+            }
         }
     }
 
     /// Gives the open credit of a booking to invoices that came later.
     async fn complete(&self, told: &Told) -> Result<Judged, StoreError> {
-        let Fact::CheckoutPaid(paid) = &told.webhook.fact else {
-            return Ok(Ok(decide::without_account(told)));
+        let name = told.payment().and_then(|payment| payment.names.into_iter().next());
+        let Some(name) = name else {
+            return Ok(Ok(Judgement::Verdict(decide::without_account(told))));
         };
         if let Some(trouble) = self.refused() {
             return Ok(Err(trouble));
         }
-        let command = Command::Complete { checkout: paid.checkout.clone() };
-        Ok(self.perform(&command, None).await)
+        let command = Command::Complete { name };
+        Ok(self.perform(&command, None).await.map(Judgement::Verdict))
     }
 }

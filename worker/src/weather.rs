@@ -27,6 +27,7 @@ pub use failures::{Failures, Step};
 use crate::account::{AccountShell, Current};
 use crate::domain::account::{AccountState, Outage};
 use crate::domain::event::{Event, System};
+use crate::domain::name::PaymentName;
 use crate::domain::observe::{Lookup, Probe};
 use crate::domain::reason::{NotReady, PendingReason};
 use crate::domain::settings::Settings;
@@ -305,10 +306,10 @@ fn rehearsal(settings: &Settings) -> Vec<Lookup> {
         |field: &String| Probe { path: path.clone(), field: field.clone(), value: value.clone() };
     let Ok(checkout) = CheckoutId::parse("chk_rehearsal") else { return Vec::new() };
     let lookup = Lookup {
-        checkout,
-        references: Vec::new(),
+        names: vec![PaymentName::of_checkout(&checkout)],
         probes: probes.map(probe).collect(),
         domain: settings.domain.clone(),
+        ..Lookup::default()
     };
     vec![lookup]
 }

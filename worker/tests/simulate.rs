@@ -22,13 +22,15 @@ use concilia_shared::webhook::Webhook;
 use concilia_worker::account::AccountShell;
 use concilia_worker::clock::{Clock, ManualClock};
 use concilia_worker::domain::account::AccountState;
-use concilia_worker::domain::event::{Booking, Event};
+use concilia_worker::domain::event::{Booking, Event, RefundBooking};
+use concilia_worker::domain::fact::Fact;
 use concilia_worker::domain::interpret::interpret;
 use concilia_worker::domain::observe::{
-    Candidate, Command, Found, InOdoo, Lookup, News, NewsQuery, Order, Outcome, Transaction,
+    Candidate, Command, Found, InOdoo, Lookup, News, NewsQuery, Order, Outcome, Refund, Refunded,
+    Transaction,
 };
 use concilia_worker::domain::record::{Record, Recorded};
-use concilia_worker::domain::state::State;
+use concilia_worker::domain::state::{State, Told};
 use concilia_worker::odoo::{Odoo, OdooError};
 use concilia_worker::settle::settle;
 use concilia_worker::shell::Shell;
@@ -55,6 +57,8 @@ struct FakeOdoo {
     /// Transactions Odoo made, by reference.
     transactions: Mutex<BTreeMap<String, Candidate>>,
     writes: Mutex<BTreeMap<String, u32>>,
+    /// What went back of each booking, by its name: (name of the refund, amount).
+    refunds: Mutex<BTreeMap<String, Vec<(String, i64)>>>,
     calm: Mutex<bool>,
 }
 
@@ -78,10 +82,20 @@ impl Odoo for FakeOdoo {
         self.away()?;
         let (booked, orders) = (self.booked.lock().unwrap(), self.orders.lock().unwrap());
         let transactions = self.transactions.lock().unwrap();
+        let refunds = self.refunds.lock().unwrap();
+        let refunded = |(transaction, amount): &(String, i64)| Refunded {
+            transaction: transaction.clone(),
+            amount: amount.to_string(),
+            payment: None,
+            date: None,
+        };
         let view = |lookup: &Lookup| {
             let by = |value: &String| transactions.get(value).cloned();
             InOdoo {
-                booked: booked.get(lookup.checkout.as_str()).cloned(),
+                booked: booked.get(lookup.names[0].as_str()).cloned(),
+                booked_name: booked
+                    .contains_key(lookup.names[0].as_str())
+                    .then(|| lookup.names[0].to_string()),
                 booked_company_id: Some(1),
                 booked_state: Some("done".to_owned()),
                 transactions: Vec::new(),
@@ -95,6 +109,12 @@ impl Odoo for FakeOdoo {
                         orders: orders.get(&probe.value).cloned().into_iter().collect(),
                     })
                     .collect(),
+                booked_currency: Some("CLP".to_owned()),
+                refunds: refunds
+                    .get(lookup.names[0].as_str())
+                    .map(|all| all.iter().map(refunded).collect())
+                    .unwrap_or_default(),
+                ..InOdoo::default()
             }
         };
         Ok(lookups.iter().map(view).collect())
@@ -153,8 +173,36 @@ impl FakeOdoo {
                 self.set_state(&cancel.reference, "cancel");
                 Outcome::Canceled { transaction: cancel.reference.clone() }
             }
-            Command::Complete { .. } => Outcome::Again,
+            Command::Refund(refund) => self.refund(refund),
+            other => panic!("nothing here leads to {other:?}"),
         }
+    }
+
+    /// As the action does: a refund is taken once under its name, follows what it says it
+    /// follows, and never goes above the payment.
+    fn refund(&self, refund: &Refund) -> Outcome {
+        let booking = self.booked.lock().unwrap()[refund.of[0].as_str()].clone();
+        let mut all = self.refunds.lock().unwrap();
+        let of = all.entry(refund.of[0].to_string()).or_default();
+        let there: i64 = of.iter().map(|(_, amount)| amount).sum();
+        if !of.iter().any(|(name, _)| *name == refund.name) {
+            if there != refund.after.minor {
+                return Outcome::Changed { what: "refunds".to_owned() };
+            }
+            assert!(there + refund.amount.minor <= booking.amount.minor, "{refund:?}");
+            of.push((refund.name.clone(), refund.amount.minor));
+        }
+        let clp = |minor| Money::new(minor, Currency::Clp);
+        let entered = RefundBooking {
+            transaction: refund.name.clone(),
+            payment: None,
+            amount: refund.amount,
+            refunded: clp(refund.after.minor + refund.amount.minor),
+            date: Some(refund.date),
+            credit_note: None,
+            dispute: None,
+        };
+        Outcome::Refunded(entered, booking)
     }
 
     fn set_state(&self, reference: &str, state: &str) {
@@ -170,7 +218,7 @@ impl FakeOdoo {
         date: jiff::civil::Date,
         document: &str,
     ) -> Outcome {
-        let name = command.checkout().to_string();
+        let name = command.name();
         let mut booked = self.booked.lock().unwrap();
         if let Some(booking) = booked.get(&name) {
             return Outcome::Already(booking.clone());
@@ -216,6 +264,7 @@ impl Run {
             orders: Mutex::default(),
             transactions: Mutex::default(),
             writes: Mutex::default(),
+            refunds: Mutex::default(),
             calm: Mutex::new(false),
         });
         let accounts = ACCOUNTS.map(|(name, mode)| {
@@ -296,10 +345,16 @@ impl Run {
     /// Delivers one telling of a payment, or of a cancel where it is one; the same `telling` is
     /// the same event again.
     async fn deliver(&mut self, letter: &str, number: u32, telling: u32) {
-        let kind = if canceled(number) { "canceled" } else { "paid" };
+        let back = REFUNDS.iter().find(|(of, _)| *of == telling).map(|(_, back)| *back);
+        let kind = match back {
+            Some(_) => "refunded",
+            None if canceled(number) => "canceled",
+            None => "paid",
+        };
+        let back = back.map(|back| format!(r#""refunded_amount":{back},"#)).unwrap_or_default();
         let key = format!("{letter}{number}");
         let body = format!(
-            r#"{{"data":{{"amount":{},"currency":"clp","external_id":"{key}","id":"chk_{key}"}},"id":"evt_{key}_{telling}","live":false,"type":"checkout.{kind}"}}"#,
+            r#"{{"data":{{{back}"amount":{},"currency":"clp","external_id":"{key}","id":"chk_{key}"}},"id":"evt_{key}_{telling}","live":false,"type":"checkout.{kind}"}}"#,
             amount(number)
         );
         let webhook = Webhook {
@@ -359,6 +414,13 @@ fn amount(number: u32) -> i64 {
     1_000 + i64::from(number)
 }
 
+/// Tellings of what went back in all, of some checkouts, and the amounts; they come in any order.
+const REFUNDS: [(u32, i64); 3] = [(3, 400), (4, 900), (5, 650)];
+
+fn refunded(number: u32) -> bool {
+    number.is_multiple_of(3) && !canceled(number)
+}
+
 /// Some checkouts are canceled and never paid.
 fn canceled(number: u32) -> bool {
     number.is_multiple_of(7)
@@ -372,7 +434,10 @@ async fn simulate(seed: u64) {
     let mut run = Run::new(seed).await;
     let mut deliveries: Vec<(&str, u32, u32)> = letters()
         .flat_map(|letter| (1..=CHECKOUTS).map(move |number| (letter, number)))
-        .flat_map(|(letter, number)| [0, 0, 1, 2].map(|telling| (letter, number, telling)))
+        .flat_map(|(letter, number)| {
+            let refunds = REFUNDS.iter().filter(move |_| refunded(number)).map(|(of, _)| *of);
+            [0, 0, 1, 2].into_iter().chain(refunds).map(move |telling| (letter, number, telling))
+        })
         .collect();
     // A transaction that is canceled is there before; half of the other documents are, half
     // come later, one never does.
@@ -431,7 +496,13 @@ async fn check(run: &Run) {
     for (stream, state) in &streams {
         let key = &stream.object()["checkout-chk_".len()..];
         let (letter, number): (&str, u32) = (&key[..1], key[1..].parse().unwrap());
-        let words: Vec<&str> = state.told.iter().map(|told| told.status.word()).collect();
+        let tells_refund = |told: &&Told| matches!(told.webhook.fact, Fact::CheckoutRefunded(_));
+        let words: Vec<&str> = state
+            .told
+            .iter()
+            .filter(|told| !tells_refund(told))
+            .map(|told| told.status.word())
+            .collect();
         let fits = number < CHECKOUTS && !number.is_multiple_of(5) && !canceled(number);
         let expected = match (canceled(number), fits, letter) {
             // Nothing to cancel in mode B, nor where Hybrid has an order only.
@@ -447,6 +518,18 @@ async fn check(run: &Run) {
             assert_eq!((times(expected), times("recorded")), (1, 2), "{stream}: {words:?}");
         }
         assert_eq!(booked.contains_key(&format!("chk_{key}")), fits, "{stream}");
+        if refunded(number) {
+            let refunds = run.odoo.refunds.lock().unwrap().get(&format!("chk_{key}")).cloned();
+            let back: i64 = refunds.unwrap_or_default().iter().map(|(_, amount)| amount).sum();
+            let most = REFUNDS.iter().map(|(_, back)| *back).max().unwrap();
+            assert_eq!(back, if fits { most } else { 0 }, "{stream}");
+            assert_eq!(state.refunds_booked().map_or(0, |booked| booked.minor), back, "{stream}");
+            let waits =
+                state.told.iter().filter(tells_refund).any(|told| {
+                    !["reconciled", "recorded", "parked"].contains(&told.status.word())
+                });
+            assert!(!waits, "{stream}: {:?}", state.told);
+        }
     }
     check_sums(run, &streams, &booked);
 }
@@ -454,7 +537,9 @@ async fn check(run: &Run) {
 fn check_sums(run: &Run, streams: &BTreeMap<StreamId, State>, booked: &BTreeMap<String, Booking>) {
     let sums = total(streams.values())[0];
     let paid: i64 = (1..=CHECKOUTS).filter(|number| !canceled(*number)).map(amount).sum();
-    let in_odoo: i64 = booked.values().map(|booking| booking.amount.minor).sum();
+    let back: i64 = run.odoo.refunds.lock().unwrap().values().flatten().map(|(_, back)| back).sum();
+    let in_odoo: i64 = booked.values().map(|booking| booking.amount.minor).sum::<i64>() - back;
+    assert_ne!(back, 0, "nothing went back: the run was too tame");
     assert_eq!((sums.paid, sums.booked, sums.pending, sums.difference), (paid * 3, in_odoo, 0, 0));
     assert_eq!(booked.values().next().unwrap().amount.currency, Currency::Clp);
     assert_ne!(sums.parked, 0, "nothing was parked: the run was too tame");

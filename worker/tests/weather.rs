@@ -48,18 +48,13 @@ impl Odoo for Scripted {
         if let Some(error) = self.fails.lock().unwrap().clone() {
             return Err(error);
         }
-        let rehearsal = lookups.iter().any(|lookup| lookup.checkout.as_str() == "chk_rehearsal");
+        let rehearsal = lookups.iter().any(|lookup| lookup.names[0].as_str() == "chk_rehearsal");
         if let (Some(error), false) = (self.observe_fails.lock().unwrap().clone(), rehearsal) {
             return Err(error);
         }
         let mut fields = self.fields.lock().unwrap();
         *fields = lookups[0].probes.iter().map(|probe| probe.field.clone()).collect();
         let found = |lookup: &Lookup| InOdoo {
-            booked: None,
-            booked_company_id: None,
-            booked_state: None,
-            transactions: Vec::new(),
-            candidates: Vec::new(),
             probes: lookup
                 .probes
                 .iter()
@@ -69,6 +64,7 @@ impl Odoo for Scripted {
                     orders: Vec::new(),
                 })
                 .collect(),
+            ..InOdoo::default()
         };
         Ok(lookups.iter().map(found).collect())
     }

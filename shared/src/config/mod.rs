@@ -20,8 +20,9 @@ pub mod settings;
 use std::collections::BTreeMap;
 
 pub use schema::{
-    Account, Config, Connector, CreditPolicy, Environment, Ingress, LatePolicy, Mode, Nats, Odoo,
-    QuotationPolicy, Retry, Store, Transport, Ventipay, Worker,
+    Account, CardPolicy, Config, Connector, CreditNotePolicy, CreditPolicy, CustomerPolicy,
+    DisputePolicy, Environment, Ingress, InvoicePolicy, LatePolicy, Mode, Nats, Odoo,
+    PayloadPolicy, QuotationPolicy, Retry, Store, Transport, UfPolicy, Ventipay, Worker,
 };
 
 /// Prefix of every variable: `CONCILIA_NATS__URL` is `nats.url`,

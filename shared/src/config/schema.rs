@@ -257,6 +257,29 @@ pub struct Account {
     /// What becomes of a payment whose order has no invoice.
     #[serde(default)]
     pub without_invoice: CreditPolicy,
+    /// Which of Odoo's two currencies Ventipay's CLF is (`odoo-api-2.md` 2).
+    #[serde(default)]
+    pub uf: UfPolicy,
+    /// What becomes of the credit note of a refund. None is ever posted by us.
+    #[serde(default)]
+    pub credit_notes: CreditNotePolicy,
+    /// What becomes of a dispute that is lost.
+    #[serde(default)]
+    pub lost_disputes: DisputePolicy,
+    /// What becomes of a paid invoice of a subscription of which Odoo has none.
+    #[serde(default)]
+    pub subscription_invoices: InvoicePolicy,
+    /// Internal reference of the product an invoice is made with, where one is made.
+    pub subscription_product: Option<String>,
+    /// What becomes of a card a customer enrolled.
+    #[serde(default)]
+    pub cards: CardPolicy,
+    /// What becomes of a customer Odoo does not know.
+    #[serde(default)]
+    pub customers: CustomerPolicy,
+    /// Whether payloads are shown on the events in Odoo: they hold personal data.
+    #[serde(default)]
+    pub payloads: PayloadPolicy,
     /// The Odoo database it books into.
     pub odoo: Option<Odoo>,
     /// Ventipay's API, for re-reading money facts before booking.
@@ -365,6 +388,92 @@ pub enum CreditPolicy {
     Book,
     /// Pending until the order has a posted invoice.
     Wait,
+}
+
+/// Which of Odoo's two currencies for the Unidad de Fomento an account's documents are in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub enum UfPolicy {
+    /// Whichever of the two the document at hand is in.
+    #[default]
+    #[serde(rename = "auto")]
+    Auto,
+    /// `UF` of l10n_cl: active, two decimals.
+    #[serde(rename = "UF")]
+    Uf,
+    /// `CLF` of the base: inactive until somebody activates it, four decimals.
+    #[serde(rename = "CLF")]
+    Clf,
+}
+
+/// What becomes of the credit note ("nota de crédito") of a refund.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CreditNotePolicy {
+    /// An activity asks the accounting managers to issue it.
+    #[default]
+    Activity,
+    /// A draft is made where an invoice is posted; posting it is a person's.
+    Draft,
+}
+
+/// What becomes of a dispute that is lost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DisputePolicy {
+    /// It is shown, with an activity; nothing is booked.
+    #[default]
+    Record,
+    /// What was taken back is booked as a refund of the payment.
+    Book,
+}
+
+/// What becomes of a paid invoice of a subscription of which Odoo has none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InvoicePolicy {
+    /// Somebody makes it; the payment waits for it.
+    #[default]
+    Never,
+    /// A draft is made; the payment waits until somebody posts it.
+    Draft,
+    /// It is made, posted and paid.
+    Post,
+}
+
+/// What becomes of a card a customer enrolled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CardPolicy {
+    /// Nothing.
+    Off,
+    /// A token that is archived: Odoo would offer it in the portal, and paying with it would
+    /// lead nowhere (`odoo-api.md` 4).
+    #[default]
+    Archived,
+    /// A token that Odoo offers.
+    Active,
+}
+
+/// What becomes of a customer Odoo does not know.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CustomerPolicy {
+    /// Nothing is made; what needs the customer waits.
+    #[default]
+    Find,
+    /// A contact is made.
+    Create,
+}
+
+/// Whether payloads are shown on the events in Odoo.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PayloadPolicy {
+    /// They stay in the log.
+    #[default]
+    Hide,
+    /// They are shown to who may see the events.
+    Show,
 }
 
 /// `[accounts.NAME.odoo]`: one Odoo database and company.

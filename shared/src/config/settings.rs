@@ -9,7 +9,7 @@ use super::keys;
 use super::schema::Account;
 
 /// The keys, in the order people read them.
-pub const SETTINGS: [&str; 9] = [
+pub const SETTINGS: [&str; 17] = [
     "mode",
     "connector",
     "custom_field",
@@ -19,6 +19,14 @@ pub const SETTINGS: [&str; 9] = [
     "book_from",
     "quotations",
     "without_invoice",
+    "uf",
+    "credit_notes",
+    "lost_disputes",
+    "subscription_invoices",
+    "subscription_product",
+    "cards",
+    "customers",
+    "payloads",
 ];
 
 /// Between the items of a list.
@@ -83,6 +91,14 @@ impl Account {
             book_from: read.book_from,
             quotations: read.quotations,
             without_invoice: read.without_invoice,
+            uf: read.uf,
+            credit_notes: read.credit_notes,
+            lost_disputes: read.lost_disputes,
+            subscription_invoices: read.subscription_invoices,
+            subscription_product: read.subscription_product,
+            cards: read.cards,
+            customers: read.customers,
+            payloads: read.payloads,
             ..self.clone()
         };
         let wrong = account.settings_problems();

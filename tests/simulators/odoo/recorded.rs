@@ -1,17 +1,13 @@
 //! WORLD and AFTER of a case (`tests/actions/README.md`), as far as the action *record* is
 //! concerned: records of our own, activities, customers, saved cards.
 
-use concilia_tests::odoo::rights;
-use concilia_tests::odoo::seed;
 use concilia_tests::odoo::value::{Id, Record, Value};
 use concilia_tests::odoo::world::Tx;
 use serde_json::{Map, Value as Json, json};
 
-use super::given::{external_id, ids};
+use super::given::external_id;
 
 const KINDS: [&str; 4] = ["event", "checkout", "dispute", "subscription"];
-/// Accounting managers; the simulated Odoo names the group so.
-const MANAGERS: Id = 71;
 /// Somebody who makes an activity by hand.
 const PERSON: Id = 77;
 const GONE: Id = 999_999;
@@ -24,37 +20,11 @@ fn text<'j>(row: &'j Json, key: &str) -> &'j str {
     row[key].as_str().unwrap_or_default()
 }
 
-/// Models of our own, unless the case has none, and who may be told.
-pub(super) fn put_people_and_models(tx: &mut Tx<'_>, given: &Json) {
+/// Models of our own, unless the case has none.
+pub(super) fn put_models(tx: &mut Tx<'_>, given: &Json) {
     for kind in KINDS.into_iter().filter(|_| given["own_models"] != false) {
         let model = Record::default().with("model", format!("x_ventipay_{kind}"));
         tx.insert("ir.model", model.with("state", "manual")).unwrap();
-    }
-    let group = Record::default().with("name", "Administrator");
-    tx.put_at("res.groups", MANAGERS, group);
-    let name = Record::default()
-        .with("module", "account")
-        .with("name", "group_account_manager")
-        .with("model", "res.groups")
-        .with("res_id", Value::Int(MANAGERS));
-    // Below those a case names, which are numbered.
-    tx.put_at("ir.model.data", 4990, name);
-    let usual = json!([{"id": 21}]);
-    let users = given.get("users").unwrap_or(&usual);
-    for row in users.as_array().unwrap() {
-        let groups = if row["manager"] == false { seed::GROUP_USER } else { MANAGERS };
-        let companies =
-            if row["companies"].is_array() { ids(&row["companies"]) } else { vec![seed::COMPANY] };
-        let user = Record::default()
-            .with("active", row["active"] != false)
-            .with("share", row["share"] == true)
-            .with("company_ids", companies)
-            .with(tx.series().groups_field(), vec![groups]);
-        tx.put_at("res.users", row["id"].as_i64().unwrap(), user);
-        assert_eq!(
-            rights::groups(tx, row["id"].as_i64().unwrap()).contains(&MANAGERS),
-            row["manager"] != false
-        );
     }
 }
 
@@ -161,7 +131,7 @@ fn put_record(tx: &mut Tx<'_>, row: &Json) {
 pub(super) fn rows_after(tx: &Tx<'_>, key: &str) -> Vec<Json> {
     match key {
         "records" => KINDS.iter().flat_map(|kind| records(tx, kind)).collect(),
-        "activities" => {
+        "told" => {
             let living = tx.rows("mail.activity").filter(|(_, row)| row.flag("active"));
             living.map(|(_, row)| activity(tx, row)).collect()
         }

@@ -22,10 +22,9 @@ impl Bench {
             value: self.reference(case),
         };
         Lookup {
-            checkout: self.checkout(case),
-            references: Vec::new(),
+            names: vec![self.payment(case)],
             probes: vec![probe("client_order_ref"), probe("x_no_such_field")],
-            domain: None,
+            ..Lookup::default()
         }
     }
 
@@ -33,7 +32,7 @@ impl Bench {
     pub fn called(&self, case: &str, reference: &str) -> Lookup {
         let path = "metadata.reference".to_owned();
         let references = vec![Reference { path, value: reference.to_owned() }];
-        Lookup { checkout: self.checkout(case), references, probes: Vec::new(), domain: None }
+        Lookup { names: vec![self.payment(case)], references, ..Lookup::default() }
     }
 
     /// What Odoo holds of one lookup.
@@ -81,7 +80,7 @@ impl Bench {
     pub fn book_of(&self, case: &str, order: &Order, pesos: i64) -> Book {
         let posted = order.invoices.iter().filter(|invoice| invoice.state == "posted");
         Book {
-            checkout: self.checkout(case),
+            names: vec![self.payment(case)],
             amount: Money::new(pesos, Currency::Clp),
             date: self.day(),
             order: order.clone(),
@@ -95,7 +94,7 @@ impl Bench {
     /// A confirmation of a transaction of Odoo's.
     pub fn confirm(&self, case: &str, candidate: &Candidate, pesos: i64) -> Command {
         Command::Confirm(Box::new(Confirm {
-            checkout: self.checkout(case),
+            names: vec![self.payment(case)],
             amount: Money::new(pesos, Currency::Clp),
             date: self.day(),
             currency: "CLP".to_owned(),
@@ -107,7 +106,7 @@ impl Bench {
     /// A cancellation of a transaction of Odoo's, decided upon in `state`.
     pub fn cancel(&self, case: &str, id: i64, reference: &str, state: &str) -> Command {
         Command::Cancel(Box::new(Cancel {
-            checkout: self.checkout(case),
+            name: self.payment(case),
             id,
             reference: reference.to_owned(),
             state: state.to_owned(),

@@ -12,6 +12,7 @@ use concilia_shared::config::Environment;
 use concilia_shared::id::CheckoutId;
 use concilia_shared::secret::Secret;
 use concilia_worker::clock::{Clock as _, SystemClock};
+use concilia_worker::domain::name::PaymentName;
 use concilia_worker::domain::observe::NewsQuery;
 use concilia_worker::odoo::Odoo;
 use concilia_worker::odoo::client::Client;
@@ -137,6 +138,11 @@ impl Bench {
     pub fn checkout(&self, case: &str) -> CheckoutId {
         CheckoutId::parse(format!("chk_{}-{case}", self.run))
             .unwrap_or_else(|_| unreachable!("names of cases are letters and dashes"))
+    }
+
+    /// The name a case's payment is booked under.
+    pub fn payment(&self, case: &str) -> PaymentName {
+        PaymentName::of_checkout(&self.checkout(case))
     }
 
     /// Today where the shop is.

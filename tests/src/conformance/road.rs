@@ -4,7 +4,10 @@
 //! Not here: a store, retries and outages, which Odoo has no part in (`tests/e2e`).
 
 use anyhow::{Context as _, Result, anyhow};
-use concilia_shared::config::{CreditPolicy, Environment, Mode, QuotationPolicy};
+use concilia_shared::config::{
+    CardPolicy, CreditNotePolicy, CreditPolicy, CustomerPolicy, DisputePolicy, Environment,
+    InvoicePolicy, Mode, QuotationPolicy, UfPolicy,
+};
 use concilia_shared::id::AccountName;
 use concilia_shared::webhook::Webhook;
 use concilia_worker::domain::decide::{Decision, Plan, Seen, Verdict, conclude, decide, plan};
@@ -21,6 +24,7 @@ impl Bench {
     /// The settings of a shop in this company.
     pub fn settings(&self, mode: Mode) -> Settings {
         Settings {
+            account: AccountName::parse("main").unwrap_or_else(|_| unreachable!("a literal")),
             environment: Environment::Test,
             mode,
             reference_keys: vec!["metadata.reference".to_owned()],
@@ -30,6 +34,13 @@ impl Bench {
             book_from: None,
             quotations: QuotationPolicy::Leave,
             without_invoice: CreditPolicy::Book,
+            uf: UfPolicy::Auto,
+            credit_notes: CreditNotePolicy::Activity,
+            lost_disputes: DisputePolicy::Record,
+            subscription_invoices: InvoicePolicy::Never,
+            subscription_product: None,
+            cards: CardPolicy::Archived,
+            customers: CustomerPolicy::Find,
             company_id: Some(self.company),
             asks_ventipay: false,
         }
@@ -74,6 +85,7 @@ impl Bench {
         let seen = Seen { odoo, ventipay: AtVentipay::NotAsked };
         match decide(told, &state, &lookup, &seen, settings) {
             Decision::Rest(verdict) => Ok(verdict),
+            Decision::Learn(checkout) => Err(anyhow!("{checkout} is to be asked for first")),
             Decision::Do(command, matched) => {
                 let outcome = self.perform(&command).await?;
                 conclude(&command, outcome, matched).context("somebody else is at it")

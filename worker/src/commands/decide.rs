@@ -7,7 +7,7 @@ use super::desk::{Desk, Target};
 use super::people::{self, By};
 use super::select::refusal;
 use super::stop::{Done, Stop};
-use crate::domain::event::{Event, Fact};
+use crate::domain::event::Event;
 use crate::domain::state::{Status, Told};
 use crate::say::{self, Lang};
 
@@ -97,7 +97,7 @@ pub async fn accept(desk: &mut Desk<'_>, options: &Accept) -> Done {
 }
 
 fn is_payment(told: &Told) -> bool {
-    matches!(told.webhook.fact, Fact::CheckoutPaid(_))
+    told.payment().is_some()
 }
 
 /// The stream, unless it is held.

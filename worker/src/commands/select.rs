@@ -14,7 +14,6 @@ use super::filter::{Narrow, Word};
 use super::lists::Troubles;
 use super::stop::{Done, Stop};
 use super::waiting::{amounts, total};
-use crate::domain::event::Fact;
 use crate::domain::state::{Status, Told};
 use crate::say::{self, Lang, reasons};
 use crate::views::filter::{Filter, Page, Place};
@@ -204,10 +203,7 @@ impl Sweep {
 }
 
 fn choose(stream: &StreamId, told: &Told) -> Chosen {
-    let amount = match &told.webhook.fact {
-        Fact::CheckoutPaid(paid) => Some(paid.amount),
-        _ => None,
-    };
+    let amount = told.webhook.fact.amount();
     let (event, status) = (told.webhook.event_id.clone(), told.status.clone());
     Chosen { stream: stream.clone(), event, status, amount }
 }

@@ -10,13 +10,16 @@
 //! follows from one ([`super::decide`]).
 
 use concilia_shared::config::Mode;
-use concilia_shared::id::{CheckoutId, EventId};
+use concilia_shared::id::EventId;
 use concilia_shared::money::Money;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::reason::{IgnoreReason, ParkReason, PendingReason, Problem, RecordReason};
+use super::name::ObjectId;
+use super::reason::{IgnoreReason, ParkReason, PendingReason, RecordReason};
+
+pub use super::fact::*;
 
 /// What the events of an account are about: no webhook, so a word no event id of a webhook's
 /// stream is compared with.
@@ -95,6 +98,29 @@ pub enum Event {
     CreditFound {
         /// The event that was booked.
         about: EventId,
+    },
+    /// A part of what Ventipay refunded is in Odoo; or, of a dispute's event, what it took back.
+    Refunded {
+        /// The event this settles, or, of a dispute, whose record follows.
+        about: EventId,
+        /// What was booked.
+        refund: RefundBooking,
+        /// The refunded payment, as it stands now.
+        booking: Booking,
+    },
+    /// The transaction of a payment that failed is set to error in Odoo.
+    TransactionFailed {
+        /// The event this settles.
+        about: EventId,
+        /// The transaction's reference.
+        transaction: String,
+    },
+    /// The record of a dispute, a subscription or a card is written in Odoo.
+    Registered {
+        /// The event this settles.
+        about: EventId,
+        /// What was written.
+        registration: Registration,
     },
     /// The credit was given to the invoices that came later; nothing is left to bring together.
     Completed {
@@ -233,51 +259,17 @@ pub struct WebhookReceived {
     pub late_s: Option<i64>,
     /// What it says, as far as we act on it.
     pub fact: Fact,
+    /// How we know, where not by a signed webhook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
 }
 
-/// What a webhook says, as far as we act on it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "fact", rename_all = "snake_case")]
-pub enum Fact {
-    /// `checkout.paid`.
-    CheckoutPaid(CheckoutPaid),
-    /// `checkout.canceled`.
-    CheckoutCanceled(CheckoutCanceled),
-    /// Readable, with nothing to do in Odoo.
-    Other,
-    /// The envelope or what we need of it does not read.
-    Unreadable {
-        /// What is wrong.
-        problem: Problem,
-    },
-}
-
-/// A checkout that Ventipay says was paid (`ventipay-api.md` 4.6, 5.2).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckoutPaid {
-    /// Its id.
-    pub checkout: CheckoutId,
-    /// The amount, in minor units.
-    pub amount: Money,
-    /// When it was paid, if the body says so.
-    pub paid_at: Option<Timestamp>,
-    /// The checkout's status, if the body says so; `paid` is expected.
-    pub status: Option<String>,
-    /// Refunded, wholly or in part.
-    pub refunded: bool,
-    /// Disputed.
-    pub disputed: bool,
-}
-
-/// A checkout that Ventipay says was canceled (`ventipay-api.md` 4.6).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckoutCanceled {
-    /// Its id.
-    pub checkout: CheckoutId,
-    /// When it was canceled, if the body says so.
-    pub canceled_at: Option<Timestamp>,
-    /// The checkout's status, if the body says so; `canceled` is expected.
-    pub status: Option<String>,
+/// How we know of a fact that no signed webhook told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Read from Ventipay's API with the account's key, because another fact was about it.
+    Fetched,
 }
 
 /// A payment as it stands in Odoo.
@@ -298,6 +290,39 @@ pub struct Booking {
     /// What of the payment is still open, as Odoo's decimal text; absent in older events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credit: Option<String>,
+}
+
+/// A refund as it stands in Odoo: a transaction of its own, child of the payment's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundBooking {
+    /// Reference of the `payment.transaction`.
+    pub transaction: String,
+    /// Name of the outbound `account.payment`; absent if Odoo made none.
+    pub payment: Option<String>,
+    /// What went back.
+    pub amount: Money,
+    /// What of the payment was refunded with it in all.
+    pub refunded: Money,
+    /// The payment's date.
+    pub date: Option<Date>,
+    /// The draft credit note made for it, if one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credit_note: Option<String>,
+    /// The lost dispute that took it back; absent for a refund.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispute: Option<ObjectId>,
+}
+
+/// A record of ours as it stands in Odoo.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registration {
+    /// Its name there, `dispute-dp_1`.
+    pub record: String,
+    /// Where it stands: a word of its kind, `won`.
+    pub state: String,
+    /// The payment's transaction it is linked to, if one was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<String>,
 }
 
 /// An invoice of a booking.
@@ -335,6 +360,9 @@ impl Event {
             Self::Booked { .. } => "booked",
             Self::TransactionCanceled { .. } => "transaction_canceled",
             Self::CreditFound { .. } => "credit_found",
+            Self::Refunded { .. } => "refunded",
+            Self::TransactionFailed { .. } => "transaction_failed",
+            Self::Registered { .. } => "registered",
             Self::Completed { .. } => "completed",
             Self::RetryRequested { .. } => "retry_requested",
             Self::MatchChosen { .. } => "match_chosen",
@@ -362,6 +390,9 @@ impl Event {
             | Self::Booked { about, .. }
             | Self::TransactionCanceled { about, .. }
             | Self::CreditFound { about }
+            | Self::Refunded { about, .. }
+            | Self::TransactionFailed { about, .. }
+            | Self::Registered { about, .. }
             | Self::Completed { about, .. }
             | Self::RetryRequested { about, .. }
             | Self::MatchChosen { about, .. }
@@ -395,6 +426,6 @@ mod tests {
         }
         let kinds: std::collections::BTreeSet<&str> =
             lines.iter().filter_map(|line| line.split('"').nth(3)).collect();
-        assert_eq!(kinds.len(), 21, "a kind is missing: {kinds:?}");
+        assert_eq!(kinds.len(), 24, "a kind is missing: {kinds:?}");
     }
 }

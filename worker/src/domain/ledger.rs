@@ -19,7 +19,7 @@ mod case;
 
 mod given;
 
-use case::{Case, booking_of, verdict_text};
+use case::{Case, booking_of, done, verdict_text};
 use given::{NOON, body, paid_fact, timestamp, webhook};
 
 const NO_MATCH: PendingReason = PendingReason::NoMatch { looked_for: Vec::new() };
@@ -62,10 +62,13 @@ fn deciding_again_after_the_outcome_gives_nothing() {
 fn a_booking_that_was_lost_on_the_way_back_is_found_and_not_repeated() {
     for line in cases() {
         let mut case = Case::read(line);
-        let Some(booking) = case.command().as_ref().and_then(booking_of) else { continue };
+        let Some(command) = case.command() else { continue };
+        let Some(booking) = booking_of(&command) else { continue };
+        let found = format!("booked {}", booking.transaction);
         case.seen.odoo.booked = Some(booking);
+        case.seen.odoo.booked_name = Some(command.name());
         case.seen.odoo.booked_state = Some("done".to_owned());
-        assert_eq!(case.decide(), "booked chk_1", "{line}");
+        assert_eq!(case.decide(), found, "{line}");
     }
 }
 
@@ -79,6 +82,8 @@ fn what_came_of_a_command_is_judged() {
         "order S1 1000 CLP | paid 1000 CLP | book",
         "setting mode A, portal 1001 1000 CLP draft | paid 1000 CLP | confirm",
         "setting mode A, portal 1001 1000 CLP draft | canceled | cancel",
+        "setting mode A, portal 1001 1000 CLP draft | charge failed 1000 CLP charge ch_1 | fail",
+        "told evt_0 1000 CLP then booked, booked 1000 CLP | refunded 400 CLP | refund",
     ] {
         let command = Case::read(line).command().unwrap();
         let booking = booking_of(&command);
@@ -86,6 +91,16 @@ fn what_came_of_a_command_is_judged() {
         match (&command, booking) {
             (Command::Cancel(_), _) => {
                 assert_eq!(judged(&command, canceled), text("canceled 1001"));
+            }
+            (Command::Fail(_), _) => {
+                let failed = Outcome::Failed { transaction: "1001".to_owned() };
+                assert_eq!(judged(&command, failed), text("failed 1001"));
+                // What was asked for did not come about.
+                assert_eq!(judged(&command, canceled), text("pending changed"));
+            }
+            (Command::Refund(refund), _) => {
+                let name = refund.name.clone();
+                assert_eq!(judged(&command, done(&command)), Some(format!("refunded {name}")));
             }
             (_, Some(booking)) => {
                 let done = Outcome::Booked(booking.clone());

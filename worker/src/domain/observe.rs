@@ -5,24 +5,53 @@
 //! text in the document's own currency.
 
 use concilia_shared::id::CheckoutId;
-use concilia_shared::money::Money;
+use concilia_shared::money::{Currency, Money};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::event::Booking;
+use super::event::{Booking, RefundBooking};
+use super::name::{ObjectId, PaymentName};
+use super::record::{CardShown, Customer, Record, Recorded};
 
-/// What to look up about one checkout.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What to look up about one event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lookup {
-    /// The checkout.
-    pub checkout: CheckoutId,
+    /// Whom at Ventipay to ask how it stands now.
+    pub ask: Ask,
+    /// The names of the payment it is about, the one it is booked under first. Without any, Odoo
+    /// is asked about the account alone.
+    pub names: Vec<PaymentName>,
+    /// What a transaction of Odoo's that is this payment's may carry as its provider's reference.
+    pub carried: Vec<String>,
     /// What a transaction of Odoo's own making may be called, in the order of preference; asked
     /// for in modes A and Hybrid, empty in mode B.
     pub references: Vec<Reference>,
     /// Where its order may be, in the order of preference; empty in mode A.
     pub probes: Vec<Probe>,
+    /// Where its customer invoice may be, in the order of preference: fields of `account.move`.
+    pub invoice_probes: Vec<Probe>,
     /// An Odoo domain, as JSON text, that every order must meet too: it keeps two shops apart.
     pub domain: Option<String>,
+    /// Whom it is of, as the payload says; not asked for, but carried on to what is decided.
+    pub customer: Option<Customer>,
+    /// The card it is of, as the payload says; carried on too.
+    pub card: Option<CardShown>,
+}
+
+/// An object of Ventipay's that is read again before anything is done about it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Ask {
+    /// Nothing is asked: the signed event is all there is.
+    #[default]
+    Nothing,
+    /// A checkout.
+    Checkout(CheckoutId),
+    /// A dispute.
+    Dispute(ObjectId),
+    /// A subscription.
+    Subscription(ObjectId),
+    /// An invoice.
+    Invoice(ObjectId),
 }
 
 /// One name a `payment.transaction` may have.
@@ -45,11 +74,18 @@ pub struct Probe {
     pub value: String,
 }
 
-/// What Odoo answered about one checkout.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What Odoo answered about one event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InOdoo {
-    /// What stands under our name, if anything.
+    /// What stands under one of the names, if anything.
     pub booked: Option<Booking>,
+    /// The name it was booked under, which may be another of its names than those asked for;
+    /// absent when nothing is.
+    pub booked_name: Option<String>,
+    /// Its currency's name in Odoo (`CLF` may be `UF` there); absent when nothing is.
+    pub booked_currency: Option<String>,
+    /// What of it was refunded, by done child transactions, lowest id first.
+    pub refunds: Vec<Refunded>,
     /// Company of what is booked; absent when nothing is.
     pub booked_company_id: Option<i64>,
     /// State of the booked transaction (`done`, `cancel`, …); absent when nothing is.
@@ -62,6 +98,43 @@ pub struct InOdoo {
     pub candidates: Vec<Candidate>,
     /// What each probe found, in the order asked.
     pub probes: Vec<Found>,
+    /// What each probe for an invoice found, in the order asked.
+    pub invoices: Vec<FoundInvoices>,
+}
+
+impl InOdoo {
+    /// What of the payment was refunded in Odoo, in minor units of `currency`; absent if an
+    /// amount is not of it.
+    pub fn refunded(&self, currency: Currency) -> Option<Money> {
+        let minor = self.refunds.iter().try_fold(0_i64, |sum, refund| {
+            let of = Money::from_decimal(&refund.amount, currency).ok()?;
+            sum.checked_add(of.minor)
+        })?;
+        Some(Money::new(minor, currency))
+    }
+}
+
+/// A done refund of the booked payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refunded {
+    /// Reference of its transaction.
+    pub transaction: String,
+    /// What went back, decimal text, positive.
+    pub amount: String,
+    /// Name of its payment.
+    pub payment: Option<String>,
+    /// The payment's date.
+    pub date: Option<Date>,
+}
+
+/// What one probe for an invoice found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundInvoices {
+    /// What was asked.
+    pub probe: Probe,
+    /// Customer invoices of the company, at most 5, each with the authorized or done
+    /// transactions it is linked to.
+    pub invoices: Vec<(Invoice, Vec<Transaction>)>,
 }
 
 /// A transaction of Odoo's own making (portal, shop), with the documents it pays.
@@ -164,11 +237,17 @@ pub enum AtVentipay {
     Unknown,
     /// As it stands now.
     Checkout(CheckoutNow),
-    /// The answer does not read as a checkout.
+    /// The answer does not read as what was asked for.
     Unreadable {
         /// The path that does not read.
         path: String,
     },
+    /// A dispute as it stands now.
+    Dispute(DisputeNow),
+    /// A subscription as it stands now.
+    Subscription(SubscriptionNow),
+    /// An invoice as it stands now.
+    Invoice(InvoiceNow),
 }
 
 /// A checkout as Ventipay's API shows it now.
@@ -180,8 +259,94 @@ pub struct CheckoutNow {
     pub amount: Money,
     /// Refunded, wholly or in part.
     pub refunded: bool,
+    /// All that was refunded so far: `refunded_amount`, else what `available_for_refund` lacks
+    /// of the amount. Absent where neither tells.
+    pub refunded_amount: Option<Money>,
     /// Disputed.
     pub disputed: bool,
+    /// When it was paid.
+    pub paid_at: Option<Timestamp>,
+    /// The payment it was paid by (`pay_…`): what the older event family calls it.
+    pub payment_id: Option<String>,
+}
+
+/// What Ventipay's API answered about a dispute, a subscription or an invoice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown<T> {
+    /// No API key is configured.
+    NotAsked,
+    /// Ventipay does not know it (404).
+    Unknown,
+    /// As it stands now.
+    Now(T),
+    /// The answer does not read as what was asked for.
+    Unreadable {
+        /// The path that does not read.
+        path: String,
+    },
+}
+
+/// A dispute as Ventipay's API shows it now. Its fields are not documented, only its states
+/// (`ventipay-api.md` 5.9): what is absent was not told under a name we know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DisputeNow {
+    /// `needs_response`, `under_review`, `won`, `lost`, `charge_refunded`.
+    pub status: String,
+    /// What is disputed, never negative.
+    pub amount: Option<Money>,
+    /// The buyer's reason, a word.
+    pub reason: Option<String>,
+    /// Until when evidence is taken.
+    pub deadline: Option<Timestamp>,
+    /// The disputed checkout.
+    pub checkout: Option<CheckoutId>,
+    /// The disputed payment.
+    pub payment_id: Option<String>,
+    /// The disputed charge.
+    pub charge_id: Option<String>,
+    /// The customer who disputes.
+    pub customer_id: Option<String>,
+}
+
+/// A subscription as Ventipay's API shows it now (`ventipay-api.md` 5.5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionNow {
+    /// `incomplete`, `trialing`, `active`, `past_due`, `suspended`, `unpaid`, `canceled`.
+    pub status: String,
+    /// Why it is so, a word (`canceled_by_merchant`).
+    pub reason: Option<String>,
+    /// What a period costs.
+    pub amount: Option<Money>,
+    /// Its customer.
+    pub customer_id: Option<String>,
+    /// Begin of the current period.
+    pub period_start: Option<Timestamp>,
+    /// End of the current period.
+    pub period_end: Option<Timestamp>,
+    /// When it was canceled.
+    pub canceled_at: Option<Timestamp>,
+}
+
+/// An invoice ("nota de venta") as Ventipay's API shows it now. Its fields are not documented,
+/// only its states (`ventipay-api.md` 5.6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvoiceNow {
+    /// `draft`, `open`, `paid`, `uncollectible`, `void`.
+    pub status: String,
+    /// What it asks for.
+    pub amount: Option<Money>,
+    /// The subscription it is a period of.
+    pub subscription_id: Option<String>,
+    /// Its customer.
+    pub customer_id: Option<String>,
+    /// The checkout it was paid through.
+    pub checkout: Option<CheckoutId>,
+    /// The payment it was paid by.
+    pub payment_id: Option<String>,
+    /// The charge it was paid by.
+    pub charge_id: Option<String>,
+    /// The merchant's own reference.
+    pub external_id: Option<String>,
     /// When it was paid.
     pub paid_at: Option<Timestamp>,
 }
@@ -193,32 +358,47 @@ pub enum Command {
     Book(Box<Book>),
     /// Mode A: confirm the transaction Odoo made; Odoo enters the payment.
     Confirm(Box<Confirm>),
+    /// Enter a payment for a customer invoice that exists.
+    PayInvoice(Box<PayInvoice>),
+    /// Enter what of a booked payment went back.
+    Refund(Box<Refund>),
     /// Cancel the transaction of a checkout that was canceled.
     Cancel(Box<Cancel>),
+    /// Set the transaction of a payment that failed to error.
+    Fail(Box<Cancel>),
     /// Give the open credit of a booking to invoices of its own orders that came later.
     Complete {
         /// The booking's name.
-        checkout: CheckoutId,
+        name: PaymentName,
     },
+    /// Write a record of ours. No money.
+    Record(Box<Record>),
 }
 
 impl Command {
     /// The name of the effect: whatever crashes, it happens once under this name.
-    pub fn checkout(&self) -> &CheckoutId {
+    pub fn name(&self) -> String {
         match self {
-            Self::Book(book) => &book.checkout,
-            Self::Confirm(confirm) => &confirm.checkout,
-            Self::Cancel(cancel) => &cancel.checkout,
-            Self::Complete { checkout } => checkout,
+            Self::Book(book) => first(&book.names),
+            Self::Confirm(confirm) => first(&confirm.names),
+            Self::PayInvoice(pay) => first(&pay.names),
+            Self::Refund(refund) => refund.name.clone(),
+            Self::Cancel(cancel) | Self::Fail(cancel) => cancel.name.to_string(),
+            Self::Complete { name } => name.to_string(),
+            Self::Record(record) => record.name(),
         }
     }
+}
+
+fn first(names: &[PaymentName]) -> String {
+    names.first().map(ToString::to_string).unwrap_or_default()
 }
 
 /// One payment to book for an order: the preconditions it was decided upon, and the effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Book {
-    /// The name of the effect: whatever crashes, it happens once under this name.
-    pub checkout: CheckoutId,
+    /// The names of the effect, all of which are taken: it happens once under each.
+    pub names: Vec<PaymentName>,
     /// What was paid.
     pub amount: Money,
     /// The day it was paid, in America/Santiago.
@@ -247,8 +427,8 @@ pub struct Accepted {
 /// One transaction of Odoo's to confirm: the preconditions it was decided upon, and the effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confirm {
-    /// The name of the effect: whatever crashes, it happens once under this name.
-    pub checkout: CheckoutId,
+    /// The names of the effect, all of which are taken: it happens once under each.
+    pub names: Vec<PaymentName>,
     /// What was paid: the transaction's own amount.
     pub amount: Money,
     /// The day it was paid, in America/Santiago.
@@ -261,11 +441,51 @@ pub struct Confirm {
     pub accepted: Accepted,
 }
 
-/// One transaction of Odoo's to cancel: the preconditions it was decided upon, and the reason.
+/// One customer invoice to pay: the preconditions it was decided upon, and the effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayInvoice {
+    /// The names of the effect, all of which are taken: it happens once under each.
+    pub names: Vec<PaymentName>,
+    /// What was paid.
+    pub amount: Money,
+    /// The day it was paid, in America/Santiago.
+    pub date: Date,
+    /// The currency's name in Odoo.
+    pub currency: String,
+    /// The invoice, as it was seen.
+    pub invoice: Invoice,
+    /// What a person accepted.
+    pub accepted: Accepted,
+}
+
+/// One part of a booked payment that went back: the preconditions it was decided upon, and the
+/// effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refund {
+    /// The name of the effect, which says what it follows.
+    pub name: String,
+    /// The names the payment is booked under, the one it was found by first.
+    pub of: Vec<PaymentName>,
+    /// What of the payment was refunded in Odoo already, as seen.
+    pub after: Money,
+    /// What went back now.
+    pub amount: Money,
+    /// The day it went back, in America/Santiago.
+    pub date: Date,
+    /// The currency's name in Odoo.
+    pub currency: String,
+    /// Whether a draft credit note is to be set.
+    pub draft_credit_note: bool,
+    /// The lost dispute that took it back; absent for a refund.
+    pub dispute: Option<ObjectId>,
+}
+
+/// One transaction of Odoo's to cancel or to set to error: the preconditions it was decided upon,
+/// and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cancel {
-    /// The checkout that was canceled.
-    pub checkout: CheckoutId,
+    /// The payment that will not come: of the checkout that was canceled, or that failed.
+    pub name: PaymentName,
     /// Odoo's id of the transaction.
     pub id: i64,
     /// Its reference, as it was seen.
@@ -283,8 +503,15 @@ pub enum Outcome {
     Booked(Booking),
     /// It was booked before under this name; of [`Command::Complete`]: nothing was left to do.
     Already(Booking),
+    /// The refund is entered, by this call or before; with the payment as it stands now.
+    Refunded(RefundBooking, Booking),
     /// The transaction is cancelled, by this call or before.
     Canceled {
+        /// Its reference.
+        transaction: String,
+    },
+    /// The transaction is set to error, by this call or before.
+    Failed {
         /// Its reference.
         transaction: String,
     },
@@ -302,6 +529,8 @@ pub enum Outcome {
     },
     /// Somebody else is at it at this moment: ask again.
     Again,
+    /// Of [`Command::Record`]: what came of it.
+    Recorded(Recorded),
 }
 
 /// What is asked about everything that changed lately, in one call.
@@ -325,7 +554,7 @@ pub struct News {
     pub values: Vec<String>,
     /// Our bookings with open credit whose own orders have a posted invoice with something left
     /// to pay: Odoo did not bring them together (`odoo-api-2.md` 4.2).
-    pub credits: Vec<CheckoutId>,
+    pub credits: Vec<PaymentName>,
     /// There was more than fits one answer: ask again from `until`.
     pub more: bool,
 }

@@ -46,10 +46,19 @@ pub enum RecordReason {
     ToldBefore,
     /// The checkout was canceled, and Odoo has no transaction of it that could be.
     NothingToCancel,
-    /// Told canceled, but Ventipay shows the checkout in another final state by now.
+    /// Told of a state that the object has left by now.
     Overtaken {
-        /// The status Ventipay answered.
+        /// The state it is in.
         status: String,
+    },
+    /// A charge or payment of which Odoo has no transaction that could be confirmed.
+    NothingToConfirm,
+    /// What went back is of a payment that is not this account's to book.
+    PaymentNotBooked,
+    /// The payment is booked under another of its names.
+    BookedElsewhere {
+        /// The name.
+        name: String,
     },
 }
 
@@ -100,6 +109,21 @@ pub enum PendingReason {
     /// Ventipay does not (yet) say that it is canceled.
     NotCanceledYet {
         /// The status Ventipay answered.
+        status: String,
+    },
+    /// What went back is of a payment that is not booked yet; it goes on when that is.
+    NotBookedYet,
+    /// No customer invoice matches yet.
+    NoInvoice {
+        /// The values it was looked for by.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        looked_for: Vec<String>,
+    },
+    /// Odoo has no customer yet whose RUT, e-mail or id it is.
+    NoCustomer,
+    /// Ventipay does not (yet) say that as much went back.
+    NotRefundedYet {
+        /// What Ventipay answered was refunded, as text.
         status: String,
     },
     /// Odoo changed between looking and booking.
@@ -160,6 +184,8 @@ pub enum NotReady {
         /// The one that answered.
         answering: String,
     },
+    /// The models of our own are not in Odoo.
+    NoModels,
     /// Odoo answered a call of ours with an error that says something is set up wrong.
     Misconfigured {
         /// Odoo's sentence, cut to 300 characters.
@@ -284,6 +310,35 @@ pub enum ParkReason {
         /// What stands in Odoo, or the event that told the payment.
         document: String,
     },
+    /// More than one customer has the RUT or e-mail.
+    AmbiguousCustomer,
+    /// The payload shows too little of the card: its last four digits are missing.
+    CardUnclear,
+    /// Money went back, but neither the event nor Ventipay says how much in all.
+    RefundUnclear,
+    /// More went back than was paid.
+    RefundAbovePayment {
+        /// What Ventipay says went back in all.
+        refunded: Money,
+        /// What was booked.
+        booked: Money,
+    },
+    /// Two facts about one object contradict each other.
+    ContradictingFacts {
+        /// What the log holds, in words.
+        known: String,
+        /// What was told now, in words.
+        told: String,
+    },
+    /// The amount cannot be written exactly in the document's currency.
+    RoundingLost {
+        /// What Ventipay says was paid.
+        paid: Money,
+        /// The document's currency in Odoo.
+        currency: String,
+        /// The document's name.
+        document: String,
+    },
     /// An invoice of the transaction is not posted: confirming would post it.
     InvoiceNotPosted {
         /// Its name, or the transaction's.
@@ -327,7 +382,9 @@ impl PendingReason {
     /// What an order or a transaction must carry for this event to find it.
     pub fn waits_for(&self) -> &[String] {
         match self {
-            Self::NoMatch { looked_for } | Self::NoTransaction { looked_for } => looked_for,
+            Self::NoMatch { looked_for }
+            | Self::NoTransaction { looked_for }
+            | Self::NoInvoice { looked_for } => looked_for,
             Self::NoInvoiceYet { order } => std::slice::from_ref(order),
             _ => &[],
         }

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
+pub use super::fact::{DisputeState, SubscriptionState};
 use super::rut::Rut;
 
 /// One thing to record.
@@ -170,13 +171,28 @@ pub struct Card {
     pub customer: Customer,
 }
 
+/// What a payload shows of a card, as far as it may be kept.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CardShown {
+    /// Its last digits.
+    pub last4: Last4,
+    /// `Visa`
+    pub brand: Option<String>,
+}
+
+impl fmt::Debug for CardShown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CardShown(…)")
+    }
+}
+
 /// The last four digits of a card, and never more.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Last4([u8; 4]);
 
 /// Who a thing is of, by what Ventipay says of them. Looked for by RUT, then by e-mail, then by
 /// the id; two customers for one identifier are nobody.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Customer {
     /// Ventipay's id: `cus_…`.
     pub id: Option<String>,
@@ -296,42 +312,6 @@ words!(
     }
 );
 
-words!(
-    /// Where a dispute stands (`ventipay-api.md` 5).
-    DisputeState {
-        /// The merchant must answer.
-        NeedsResponse = "needs_response",
-        /// The bank decides.
-        UnderReview = "under_review",
-        /// The merchant keeps the money.
-        Won = "won",
-        /// The customer gets it back.
-        Lost = "lost",
-        /// The merchant gave it back.
-        ChargeRefunded = "charge_refunded",
-    }
-);
-
-words!(
-    /// Where a subscription stands (`ventipay-api.md` 5).
-    SubscriptionState {
-        /// The first payment is missing.
-        Incomplete = "incomplete",
-        /// Not yet to be paid.
-        Trialing = "trialing",
-        /// Paid.
-        Active = "active",
-        /// A payment is late.
-        PastDue = "past_due",
-        /// Stopped for a while.
-        Suspended = "suspended",
-        /// Payments were given up.
-        Unpaid = "unpaid",
-        /// Over.
-        Canceled = "canceled",
-    }
-);
-
 /// What came of one item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recorded {
@@ -404,6 +384,20 @@ impl Record {
             Self::Dispute(dispute) => own_name("dispute-", &dispute.head.id),
             Self::Subscription(subscription) => own_name("subscription-", &subscription.head.id),
             Self::Card(card) => own_name("card-", &card.id),
+        }
+    }
+}
+
+impl Record {
+    /// Where what it tells of stands, a word of its kind.
+    pub fn state(&self) -> &'static str {
+        match self {
+            Self::Event(event) => event.status.as_str(),
+            Self::Checkout(checkout) => checkout.status.as_str(),
+            Self::Dispute(dispute) => dispute.state.as_str(),
+            Self::Subscription(subscription) => subscription.state.as_str(),
+            Self::Card(card) if card.active => "active",
+            Self::Card(_) => "archived",
         }
     }
 }
@@ -506,10 +500,10 @@ mod tests {
 
     #[test]
     fn words_read_as_they_are_written() {
-        for state in DisputeState::ALL {
-            assert_eq!(DisputeState::parse(state.as_str()), Some(*state));
+        for status in CheckoutStatus::ALL {
+            assert_eq!(CheckoutStatus::parse(status.as_str()), Some(*status));
         }
-        assert_eq!(DisputeState::parse("Won"), None);
+        assert_eq!(CheckoutStatus::parse("Paid"), None);
     }
 
     #[test]

@@ -5,12 +5,18 @@
 
 use std::collections::BTreeMap;
 
-use concilia_shared::config::{Account, CreditPolicy, Environment, Mode, QuotationPolicy};
+use concilia_shared::config::{
+    Account, CardPolicy, CreditNotePolicy, CreditPolicy, CustomerPolicy, DisputePolicy,
+    Environment, InvoicePolicy, Mode, QuotationPolicy, UfPolicy,
+};
+use concilia_shared::id::AccountName;
 use jiff::Timestamp;
 
 /// The settings decisions are made by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// The account's name.
+    pub account: AccountName,
     /// Test or live.
     pub environment: Environment,
     /// Whether transactions, orders or both are looked for.
@@ -29,6 +35,20 @@ pub struct Settings {
     pub quotations: QuotationPolicy,
     /// What becomes of a payment whose order has no invoice.
     pub without_invoice: CreditPolicy,
+    /// Which of Odoo's two currencies Ventipay's CLF is.
+    pub uf: UfPolicy,
+    /// Whether a draft credit note is made for a refund.
+    pub credit_notes: CreditNotePolicy,
+    /// What becomes of a dispute that is lost.
+    pub lost_disputes: DisputePolicy,
+    /// What becomes of a paid invoice of a subscription of which Odoo has none.
+    pub subscription_invoices: InvoicePolicy,
+    /// Internal reference of the product such an invoice is made with.
+    pub subscription_product: Option<String>,
+    /// What becomes of a card a customer enrolled.
+    pub cards: CardPolicy,
+    /// What becomes of a customer Odoo does not know.
+    pub customers: CustomerPolicy,
     /// The company booked into; `None` if the account has no Odoo.
     pub company_id: Option<i64>,
     /// Whether Ventipay's API is asked before booking.
@@ -37,8 +57,9 @@ pub struct Settings {
 
 impl Settings {
     /// What the configuration of an account says.
-    pub fn of(account: &Account) -> Self {
+    pub fn of(name: &AccountName, account: &Account) -> Self {
         Self {
+            account: name.clone(),
             environment: account.environment,
             mode: account.mode,
             reference_keys: account.reference_keys.clone(),
@@ -48,6 +69,13 @@ impl Settings {
             book_from: account.book_from,
             quotations: account.quotations,
             without_invoice: account.without_invoice,
+            uf: account.uf,
+            credit_notes: account.credit_notes,
+            lost_disputes: account.lost_disputes,
+            subscription_invoices: account.subscription_invoices,
+            subscription_product: account.subscription_product.clone(),
+            cards: account.cards,
+            customers: account.customers,
             company_id: account.odoo.as_ref().map(|odoo| odoo.company_id),
             asks_ventipay: account
                 .ventipay
@@ -59,11 +87,12 @@ impl Settings {
     /// What the configuration says with what was changed since laid over it. What no longer fits
     /// the file (it may have been edited) is left out, one by one, and named.
     pub fn overlaid(
+        name: &AccountName,
         account: &Account,
         overrides: &BTreeMap<String, Option<String>>,
     ) -> (Self, Vec<String>) {
         let (account, problems) = effective(account, overrides);
-        (Self::of(&account), problems)
+        (Self::of(name, &account), problems)
     }
 }
 
@@ -101,12 +130,12 @@ mod tests {
     fn changes_are_laid_over_the_file_together_and_what_no_longer_fits_is_named() {
         let text = "[accounts.main]\nenvironment = \"test\"";
         let config = concilia_shared::config::load(text, []).unwrap();
-        let account = config.accounts.values().next().unwrap();
+        let (name, account) = config.accounts.iter().next().unwrap();
         let custom = [("connector", Some("custom")), ("custom_field", Some("x_shop"))];
-        let (settings, problems) = Settings::overlaid(account, &overrides(&custom));
+        let (settings, problems) = Settings::overlaid(name, account, &overrides(&custom));
         assert_eq!((settings.fields, problems.len()), (vec!["x_shop".to_owned()], 0));
         let stale = [("custom_field", Some("x_shop")), ("mode", Some("A"))];
-        let (settings, problems) = Settings::overlaid(account, &overrides(&stale));
+        let (settings, problems) = Settings::overlaid(name, account, &overrides(&stale));
         assert_eq!((settings.mode, problems.len()), (Mode::A, 1));
     }
 }

@@ -3,10 +3,13 @@
 //! Not here: what to do next ([`super::decide`]).
 
 use concilia_shared::id::EventId;
+use concilia_shared::money::Money;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::event::{Booking, CheckoutPaid, Event, Fact, WebhookReceived};
+use super::event::{Booking, Event, RefundBooking, Registration, WebhookReceived};
+use super::fact::{DisputeTold, Fact, InvoiceState};
+use super::name::PaymentName;
 use super::reason::{IgnoreReason, ParkReason, PendingReason, RecordReason};
 
 /// One stream as it stands.
@@ -16,6 +19,12 @@ pub struct State {
     pub told: Vec<Told>,
     /// The payment in Odoo, once there is one.
     pub booking: Option<Booking>,
+    /// What of it went back, as booked, in the order in which it was.
+    pub refunds: Vec<RefundBooking>,
+    /// What was last written into a record of ours (of a dispute, a subscription, a card).
+    pub registered: Option<Registration>,
+    /// How many facts the stream holds: how new what is made of it is.
+    pub length: u64,
     /// Rebuilt from the broker and not released yet: nothing acts on it.
     pub held: bool,
     /// The booked event whose open credit is to be given to invoices that came later.
@@ -29,6 +38,19 @@ pub enum Open<'a> {
     Attend(&'a Told),
     /// The open credit of a booked event is to be given to invoices that came later.
     Complete(&'a Told),
+}
+
+/// The payment of a stream, as it was first told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payment<'a> {
+    /// The event that told it.
+    pub told: &'a Told,
+    /// What was paid.
+    pub amount: Money,
+    /// When, if anybody says.
+    pub paid_at: Option<Timestamp>,
+    /// Its names in Odoo.
+    pub names: Vec<PaymentName>,
 }
 
 /// One webhook event and where it rests.
@@ -59,6 +81,15 @@ pub enum Status {
         /// Its reference.
         transaction: String,
     },
+    /// In Odoo: what went back.
+    Refunded(RefundBooking),
+    /// In Odoo: the transaction of a failed payment is set to error there.
+    Failed {
+        /// Its reference.
+        transaction: String,
+    },
+    /// In Odoo: a record of ours.
+    Registered(Registration),
     /// Waits, and is tried again by itself.
     Pending {
         /// What it waits for.
@@ -83,12 +114,39 @@ impl Status {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Received => "received",
-            Self::Reconciled | Self::Canceled { .. } => "reconciled",
+            Self::Reconciled
+            | Self::Canceled { .. }
+            | Self::Refunded(_)
+            | Self::Failed { .. }
+            | Self::Registered(_) => "reconciled",
             Self::Pending { .. } => "pending",
             Self::Parked(_) => "parked",
             Self::Ignored(_) => "ignored",
             Self::Recorded(_) => "recorded",
         }
+    }
+}
+
+impl Told {
+    /// The payment this event tells, whatever became of it. What only confirms tells one once it
+    /// did.
+    pub fn payment(&self) -> Option<Payment<'_>> {
+        let payment = |amount, paid_at, names| Some(Payment { told: self, amount, paid_at, names });
+        match &self.webhook.fact {
+            Fact::CheckoutPaid(paid) => payment(paid.amount, paid.paid_at, paid.names()),
+            Fact::InvoiceTold(invoice) if invoice.state == InvoiceState::Paid => {
+                payment(invoice.amount?, invoice.paid_at, invoice.names())
+            }
+            Fact::PaymentTold(told) if self.status == Status::Reconciled => {
+                payment(told.amount?, told.at, told.names())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it waits for the payment of its own stream to be booked.
+    fn waits_for_payment(&self) -> bool {
+        matches!(&self.status, Status::Pending { reason: PendingReason::NotBookedYet, .. })
     }
 }
 
@@ -103,6 +161,7 @@ impl State {
 
     /// One event further.
     pub fn apply(&mut self, event: &Event) {
+        self.length += 1;
         match event {
             Event::WebhookReceived(webhook) => {
                 // The log holds an id once; a fold that is told it twice still counts it once.
@@ -135,6 +194,22 @@ impl State {
             }
             Event::TransactionCanceled { about, transaction } => {
                 self.rest(about, Status::Canceled { transaction: transaction.clone() });
+            }
+            Event::Refunded { about, refund, booking } => {
+                self.refunds.push(refund.clone());
+                // What a lost dispute took back is of a payment in another stream, and the
+                // dispute's record is still to be written.
+                if refund.dispute.is_none() {
+                    self.booking = Some(booking.clone());
+                    self.rest(about, Status::Refunded(refund.clone()));
+                }
+            }
+            Event::TransactionFailed { about, transaction } => {
+                self.rest(about, Status::Failed { transaction: transaction.clone() });
+            }
+            Event::Registered { about, registration } => {
+                self.registered = Some(registration.clone());
+                self.rest(about, Status::Registered(registration.clone()));
             }
             Event::CreditFound { about } => self.credit_of = Some(about.clone()),
             Event::Completed { booking, .. } => {
@@ -175,14 +250,16 @@ impl State {
 
     /// The first event that may be attended to now: one never looked at, else one that waits
     /// and is due. Bad weather is looked at whenever the stream is claimed: the claim says it
-    /// is time.
+    /// is time. Of what was never looked at, what tells a payment comes first: the rest follows
+    /// from it.
     fn open(&self, now: Timestamp) -> Option<&Told> {
         let due = |told: &&Told| match &told.status {
             Status::Pending { reason, due_at, .. } => *due_at <= now || reason.is_weather(),
             _ => false,
         };
-        let fresh = self.told.iter().find(|told| told.status == Status::Received);
-        fresh.or_else(|| self.told.iter().find(due))
+        let fresh = || self.told.iter().filter(|told| told.status == Status::Received);
+        let payment = fresh().find(|told| told.payment().is_some());
+        payment.or_else(|| fresh().next()).or_else(|| self.told.iter().find(due))
     }
 
     /// What is to be done when the stream was woken before anything was due: somebody expects the
@@ -212,15 +289,37 @@ impl State {
     /// The first event that tells the stream's payment and counts: what others repeat, and
     /// what the sums are made of. One that is not ours, was paid before `book_from`, or came
     /// too late to be believed, tells nothing that could be repeated.
-    pub fn payment_told(&self) -> Option<(&Told, &CheckoutPaid)> {
-        self.told.iter().find_map(|told| match (&told.webhook.fact, &told.status) {
-            (
-                _,
+    pub fn payment_told(&self) -> Option<Payment<'_>> {
+        let counts = |told: &&Told| {
+            !matches!(
+                told.status,
                 Status::Ignored(_)
-                | Status::Recorded(_)
-                | Status::Parked(ParkReason::LateAndUnverifiable { .. }),
-            ) => None,
-            (Fact::CheckoutPaid(paid), _) => Some((told, paid)),
+                    | Status::Recorded(_)
+                    | Status::Parked(ParkReason::LateAndUnverifiable { .. })
+            )
+        };
+        self.told.iter().filter(counts).find_map(Told::payment)
+    }
+
+    /// The stream's payment, where it is booked under another of its names, in another stream.
+    pub fn payment_elsewhere(&self) -> Option<Payment<'_>> {
+        let elsewhere = |told: &&Told| {
+            matches!(&told.status, Status::Recorded(RecordReason::BookedElsewhere { .. }))
+        };
+        self.told.iter().filter(elsewhere).find_map(Told::payment)
+    }
+
+    /// What of the payment went back, as booked.
+    pub fn refunds_booked(&self) -> Option<Money> {
+        let mut refunds = self.refunds.iter().map(|refund| refund.amount);
+        let first = refunds.next()?;
+        Some(refunds.fold(first, |sum, refund| Money::new(sum.minor + refund.minor, sum.currency)))
+    }
+
+    /// What was told of the stream's dispute, the last first.
+    pub fn disputes(&self) -> impl Iterator<Item = &DisputeTold> {
+        self.told.iter().rev().filter_map(|told| match &told.webhook.fact {
+            Fact::DisputeTold(dispute) => Some(dispute),
             _ => None,
         })
     }
@@ -230,7 +329,7 @@ impl State {
     pub fn closed_by_hand(&self, told: &Told) -> bool {
         self.told.iter().any(|other| {
             other.webhook.event_id != told.webhook.event_id
-                && matches!(other.webhook.fact, Fact::CheckoutPaid(_))
+                && other.payment().is_some()
                 && matches!(other.status, Status::Ignored(IgnoreReason::ByHand { .. }))
         })
     }
@@ -241,7 +340,12 @@ impl State {
         let Some(told) = self.find(about) else { return };
         change(told);
         match &mut told.status {
-            Status::Reconciled | Status::Canceled { .. } | Status::Received => {}
+            Status::Reconciled
+            | Status::Canceled { .. }
+            | Status::Refunded(_)
+            | Status::Failed { .. }
+            | Status::Registered(_)
+            | Status::Received => {}
             Status::Pending { since, due_at, .. } => *due_at = *since,
             Status::Parked(_) | Status::Ignored(_) | Status::Recorded(_) => {
                 told.status = Status::Received;
@@ -254,8 +358,15 @@ impl State {
     }
 
     fn rest(&mut self, about: &EventId, status: Status) {
-        if let Some(told) = self.find(about) {
-            told.status = status;
+        let Some(told) = self.find(about) else { return };
+        told.status = status;
+        // Where a payment rests decides about what waits for it.
+        if told.payment().is_some() && !matches!(told.status, Status::Pending { .. }) {
+            for waiting in self.told.iter_mut().filter(|told| told.waits_for_payment()) {
+                if let Status::Pending { since, due_at, .. } = &mut waiting.status {
+                    *due_at = *since;
+                }
+            }
         }
     }
 }
@@ -280,6 +391,7 @@ mod tests {
             received_at: NOW,
             late_s: None,
             fact: Fact::Other,
+            source: None,
         })
     }
 
@@ -368,6 +480,6 @@ mod tests {
             Event::SettingsChanged { by: String::new(), why: None, changes: vec![change] },
             Event::OutageEnded { system: System::Odoo },
         ];
-        assert_eq!(State::replay(&events), State::default());
+        assert_eq!(State::replay(&events), State { length: 2, ..State::default() });
     }
 }

@@ -39,6 +39,8 @@ pub struct Client {
     found: Mutex<Option<ActionIds>>,
     /// The database that answered last.
     database: Mutex<Option<String>>,
+    /// What *observe* said last of the text of *record*: whether it is ours.
+    recorder: Mutex<Option<Result<(), NotReady>>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +74,7 @@ impl Client {
             environment: None,
             found: Mutex::new(None),
             database: Mutex::new(None),
+            recorder: Mutex::new(None),
         })
     }
 
@@ -139,7 +142,24 @@ impl Client {
 
     /// Runs *observe*, which writes nothing.
     async fn ask(&self, request: Value) -> Result<Value, RpcError> {
-        self.run(&actions::OBSERVE, request).await.map_err(RpcError::of_a_read)
+        let result = self.run(&actions::OBSERVE, request).await.map_err(RpcError::of_a_read)?;
+        if let Some(told) = record::stored(&result) {
+            *self.recorder.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
+        }
+        Ok(result)
+    }
+
+    /// Whether *record* is there and is ours. It hangs on nothing else of the account: what it
+    /// writes is no money, and booking does not wait for it.
+    async fn may_record(&self) -> Result<(), OdooError> {
+        let told = || self.recorder.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if told().is_none() {
+            let asked = self.ping().await;
+            if told().is_none() {
+                asked?;
+            }
+        }
+        told().unwrap_or(Err(NotReady::ActionMissing)).map_err(OdooError::NotReady)
     }
 
     /// An action that does not answer as ours does may be another one by now: it is looked up
@@ -199,6 +219,10 @@ impl Odoo for Client {
     }
 
     async fn record(&self, records: &[Record]) -> Result<Vec<Recorded>, OdooError> {
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.may_record().await?;
         let mut recorded = Vec::with_capacity(records.len());
         for chunk in records.chunks(actions::ITEMS_MAX) {
             let request = record::request(self.company_id, chunk);

@@ -9,11 +9,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use concilia_shared::config::Transport;
-use concilia_shared::id::CheckoutId;
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::domain::name::PaymentName;
 
 /// What is answered next, and what was called.
 #[derive(Default)]
@@ -99,10 +99,10 @@ fn recorded(numbers: std::ops::Range<usize>) -> (u16, Value) {
 fn observed(database: &str, names: &[&str]) -> (u16, Value) {
     let items: Vec<Value> = names
         .iter()
-        .map(|name| json!({"name": name, "booked": false, "transactions": [], "candidates": [], "probes": []}))
+        .map(|name| json!({"name": name, "booked": false, "transactions": [], "candidates": [], "probes": [], "invoices": []}))
         .collect();
     let answer = json!({
-        "protocol": 3, "action": "observe", "version": actions::VERSION, "database": database,
+        "protocol": actions::PROTOCOL, "action": "observe", "version": actions::VERSION, "database": database,
         "actions": {"observe": actions::OBSERVE.sha256(), "book": actions::BOOK.sha256()},
         "provider": {"id": 7, "state": "test", "ready": true}, "items": items, "news": false,
     });
@@ -117,10 +117,8 @@ fn gone() -> (u16, Value) {
 
 fn lookups(names: &[&str]) -> Vec<Lookup> {
     let lookup = |name: &&str| Lookup {
-        checkout: CheckoutId::parse(*name).unwrap(),
-        references: Vec::new(),
-        probes: Vec::new(),
-        domain: None,
+        names: vec![PaymentName::parse(name).unwrap()],
+        ..Lookup::default()
     };
     names.iter().map(lookup).collect()
 }
@@ -218,7 +216,7 @@ async fn an_unknown_outcome_is_one_only_where_something_may_have_been_written() 
     let (client, _) = client([bindings(10, 11), cut_off(), cut_off()]).await;
     let error = client.observe(&lookups(&["chk_1"])).await.unwrap_err();
     assert!(matches!(error, OdooError::Unavailable { .. }), "{error:?}");
-    let complete = Command::Complete { checkout: CheckoutId::parse("chk_1").unwrap() };
+    let complete = Command::Complete { name: PaymentName::parse("chk_1").unwrap() };
     let error = client.perform(&[complete]).await.unwrap_err();
     assert!(matches!(error, OdooError::Unknown { .. }), "{error:?}");
 }
@@ -233,24 +231,57 @@ async fn a_batch_above_the_action_s_limit_travels_in_parts() {
     assert_eq!(names(&script).len(), 3);
 }
 
+/// An answer of *observe* that tells the text of *record* too.
+fn observed_with(text: &Value) -> (u16, Value) {
+    let (status, mut answer) = observed("u", &[]);
+    answer["infos"]["concilia"]["actions"]["record"] = text.clone();
+    (status, answer)
+}
+
 #[tokio::test]
 async fn records_travel_by_their_own_action_a_hundred_a_call() {
-    let (client, script) = client([with_record(12), recorded(0..100), recorded(100..101)]).await;
+    let ours = json!(actions::RECORD.sha256());
+    let answers = [with_record(12), observed_with(&ours), recorded(0..100), recorded(100..101)];
+    let (client, script) = client(answers).await;
+    assert!(client.record(&[]).await.unwrap().is_empty());
     let cards: Vec<Record> = (0..101).map(card).collect();
     assert_eq!(client.record(&cards).await.unwrap(), vec![Recorded::Same; 101]);
-    let (_, body) = script.lock().unwrap().calls[1].clone();
+    let (_, body) = script.lock().unwrap().calls[2].clone();
     assert_eq!(body["ids"], json!([12]));
     assert_eq!(body["context"]["concilia"]["items"].as_array().unwrap().len(), 100);
-    assert!(client.record(&[]).await.unwrap().is_empty());
+    assert_eq!(names(&script).len(), 4);
+}
+
+#[tokio::test]
+async fn an_odoo_without_the_action_that_records_books_all_the_same() {
+    let answers = [bindings(10, 11), observed_with(&json!(false)), observed("u", &["chk_1"])];
+    let (client, script) = client(answers).await;
+    let missing = Err(OdooError::NotReady(NotReady::ActionMissing));
+    assert_eq!(client.record(&[card(1)]).await, missing);
+    assert_eq!(client.record(&[card(1)]).await, missing);
+    assert!(client.observe(&lookups(&["chk_1"])).await.is_ok());
     assert_eq!(names(&script).len(), 3);
 }
 
 #[tokio::test]
-async fn an_odoo_without_the_third_action_books_all_the_same() {
-    let answers = [bindings(10, 11), observed("u", &["chk_1"]), bindings(10, 11)];
+async fn a_text_that_is_not_ours_is_not_run_until_it_is_again() {
+    let ours = json!(actions::RECORD.sha256());
+    let edited = json!("0".repeat(64));
+    let answers = [with_record(12), observed_with(&edited), observed_with(&ours), recorded(1..2)];
     let (client, script) = client(answers).await;
-    assert!(client.observe(&lookups(&["chk_1"])).await.is_ok());
-    let missing = Err(OdooError::NotReady(NotReady::ActionMissing));
-    assert_eq!(client.record(&[card(1)]).await, missing);
-    assert_eq!(names(&script).len(), 3, "it was looked for once more, and not run");
+    let differs = Err(OdooError::NotReady(NotReady::ActionDiffers));
+    assert_eq!(client.record(&[card(1)]).await, differs);
+    assert!(client.ping().await.is_ok(), "booking goes on");
+    assert_eq!(client.record(&[card(1)]).await, Ok(vec![Recorded::Same]));
+    assert_eq!(names(&script).len(), 4);
+}
+
+#[tokio::test]
+async fn what_the_account_lacks_for_booking_does_not_keep_records_out() {
+    let (status, mut answer) = observed_with(&json!(actions::RECORD.sha256()));
+    answer["infos"]["concilia"]["provider"] = json!(false);
+    // An answer that is not believed for booking has the actions looked for again.
+    let answers = [with_record(12), (status, answer), with_record(12), recorded(1..2)];
+    let (client, _) = client(answers).await;
+    assert_eq!(client.record(&[card(1)]).await, Ok(vec![Recorded::Same]));
 }

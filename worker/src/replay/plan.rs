@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use concilia_shared::id::{AccountName, StreamId};
+use concilia_shared::id::{AccountName, CheckoutId, StreamId};
 use concilia_shared::money::Money;
 use futures_util::{Stream, StreamExt as _, stream};
 use serde::Serialize;
@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::words;
 use crate::account::AccountShell;
 use crate::domain::decide::{self, Decision, Plan, Verdict};
-use crate::domain::event::{Event, Fact};
+use crate::domain::event::Event;
 use crate::domain::observe::Command;
 use crate::domain::reason::PendingReason;
 use crate::domain::state::{State, Status, Told};
@@ -43,6 +43,10 @@ pub enum Would {
     Confirm,
     /// A transaction of Odoo's would be cancelled.
     Cancel,
+    /// A refund would be booked.
+    Refund,
+    /// A record of ours would be written.
+    Register,
     /// Odoo holds it already: that would be noted, and nothing written there.
     InOdoo,
     /// It would wait.
@@ -127,6 +131,7 @@ enum Found {
     Rests,
     Fact(Event),
     Do(Box<Command>),
+    Learn(CheckoutId),
     Trouble(PendingReason),
     Paused,
 }
@@ -141,10 +146,7 @@ impl Planner<'_> {
             let found = self.event(name, &state, &state.told[at]).await?;
             let (would, sentence) = self.apply(&mut state, at, found);
             let told = &state.told[at];
-            let amount = match &told.webhook.fact {
-                Fact::CheckoutPaid(paid) => Some(paid.amount),
-                Fact::CheckoutCanceled(_) | Fact::Other | Fact::Unreadable { .. } => None,
-            };
+            let amount = told.webhook.fact.amount();
             let event_id = told.webhook.event_id.to_string();
             lines.push(Line { stream: name.clone(), event_id, amount, would, sentence });
         }
@@ -197,6 +199,7 @@ impl Planner<'_> {
         Ok(match decide::decide(told, state, &lookup, &seen, settings) {
             Decision::Rest(verdict) => self.fact(told, verdict),
             Decision::Do(command, _) => Found::Do(Box::new(command)),
+            Decision::Learn(checkout) => Found::Learn(checkout),
         })
     }
 
@@ -224,11 +227,15 @@ impl Planner<'_> {
             Found::Rests => return (Would::Rests, say::status(&state.told[at].status, lang)),
             Found::Trouble(reason) => return (Would::Unknown, say::pending(&reason, lang)),
             Found::Paused => return (Would::Wait, words::paused(lang)),
+            Found::Learn(checkout) => return (Would::Wait, words::learn(&checkout, lang)),
             Found::Do(command) => {
+                let about = state.told[at].webhook.event_id.clone();
                 if let Command::Cancel(cancel) = command.as_ref() {
-                    let about = state.told[at].webhook.event_id.clone();
                     let transaction = cancel.reference.clone();
                     state.apply(&Event::TransactionCanceled { about, transaction });
+                } else if let Command::Fail(fail) = command.as_ref() {
+                    let transaction = fail.reference.clone();
+                    state.apply(&Event::TransactionFailed { about, transaction });
                 }
                 return (does(&command), words::command(&command, lang));
             }
@@ -236,7 +243,9 @@ impl Planner<'_> {
         };
         state.apply(&event);
         let would = match &event {
-            Event::Booked { .. } | Event::TransactionCanceled { .. } => Would::InOdoo,
+            Event::Booked { .. } | Event::TransactionCanceled { .. } | Event::Refunded { .. } => {
+                Would::InOdoo
+            }
             Event::Pended { .. } => Would::Wait,
             Event::Parked { .. } => Would::Park,
             Event::Ignored { .. } => Would::Ignore,
@@ -252,8 +261,10 @@ impl Planner<'_> {
 
 fn does(command: &Command) -> Would {
     match command {
-        Command::Book(_) => Would::Book,
+        Command::Book(_) | Command::PayInvoice(_) => Would::Book,
+        Command::Refund(_) => Would::Refund,
+        Command::Record(_) => Would::Register,
         Command::Confirm(_) | Command::Complete { .. } => Would::Confirm,
-        Command::Cancel(_) => Would::Cancel,
+        Command::Cancel(_) | Command::Fail(_) => Would::Cancel,
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Not here: why an event waits or is parked ([`crate::say`]).
 
+use concilia_shared::id::CheckoutId;
+
 use super::import::Outcome;
 use super::plan::Would;
 use crate::domain::event::Booking;
@@ -15,6 +17,8 @@ impl Would {
         let (en, es) = match self {
             Self::Book => ("would book", "contabilizaría"),
             Self::Confirm => ("would confirm", "confirmaría"),
+            Self::Refund => ("would refund", "devolvería"),
+            Self::Register => ("would write a record", "registraría"),
             Self::Cancel => ("would cancel", "anularía"),
             Self::InOdoo => ("in Odoo already", "ya en Odoo"),
             Self::Wait => ("would wait", "esperaría"),
@@ -37,6 +41,14 @@ pub(super) fn paused(lang: Lang) -> String {
         Lang::Es => "La cuenta está en pausa; sigue cuando alguien la reanude.",
     }
     .to_owned()
+}
+
+/// A checkout nobody told of would be taken in first.
+pub(super) fn learn(checkout: &CheckoutId, lang: Lang) -> String {
+    match lang {
+        Lang::En => format!("Would first take in the payment of {checkout} from Ventipay."),
+        Lang::Es => format!("Primero incorporaría el pago de {checkout} desde Ventipay."),
+    }
 }
 
 /// What would be done in Odoo.
@@ -62,11 +74,41 @@ pub(super) fn command(command: &Command, lang: Lang) -> String {
         (Command::Cancel(cancel), Lang::Es) => {
             format!("Anularía la transacción {}.", cancel.reference)
         }
-        (Command::Complete { checkout }, Lang::En) => {
-            format!("Would give the open credit of {checkout} to its invoices.")
+        (Command::Fail(fail), Lang::En) => {
+            format!("Would set transaction {} to error.", fail.reference)
         }
-        (Command::Complete { checkout }, Lang::Es) => {
-            format!("Aplicaría el crédito abierto de {checkout} a sus facturas.")
+        (Command::Fail(fail), Lang::Es) => {
+            format!("Dejaría con error la transacción {}.", fail.reference)
+        }
+        (Command::PayInvoice(pay), Lang::En) => {
+            let invoice = pay.invoice.name.as_deref().unwrap_or("-");
+            format!("Would book {} for invoice {invoice} on {}.", pay.amount, pay.date)
+        }
+        (Command::PayInvoice(pay), Lang::Es) => {
+            let invoice = pay.invoice.name.as_deref().unwrap_or("-");
+            format!("Contabilizaría {} para la factura {invoice} el {}.", pay.amount, pay.date)
+        }
+        (Command::Refund(refund), Lang::En) => {
+            format!(
+                "Would book the refund of {} as {} on {}.",
+                refund.amount, refund.name, refund.date
+            )
+        }
+        (Command::Refund(refund), Lang::Es) => format!(
+            "Contabilizaría la devolución de {} como {} el {}.",
+            refund.amount, refund.name, refund.date
+        ),
+        (Command::Record(record), Lang::En) => {
+            format!("Would write the record {} ({}).", record.name(), record.state())
+        }
+        (Command::Record(record), Lang::Es) => {
+            format!("Registraría {} ({}).", record.name(), record.state())
+        }
+        (Command::Complete { name }, Lang::En) => {
+            format!("Would give the open credit of {name} to its invoices.")
+        }
+        (Command::Complete { name }, Lang::Es) => {
+            format!("Aplicaría el crédito abierto de {name} a sus facturas.")
         }
     }
 }

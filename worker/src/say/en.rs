@@ -11,6 +11,13 @@ pub(super) fn status(status: &Status) -> String {
         Status::Received => "In the log; about to be looked at.".to_owned(),
         Status::Reconciled => "In Odoo.".to_owned(),
         Status::Canceled { transaction } => format!("Cancelled in Odoo: {transaction}."),
+        Status::Refunded(refund) => {
+            format!("In Odoo: {} went back, {}.", refund.amount, refund.transaction)
+        }
+        Status::Failed { transaction } => format!("Set to error in Odoo: {transaction}."),
+        Status::Registered(registration) => {
+            format!("In Odoo: {} ({}).", registration.record, registration.state)
+        }
         Status::Pending { reason, .. } => pending(reason),
         Status::Parked(reason) => parked(reason),
         Status::Ignored(IgnoreReason::OtherEnvironment { live }) => {
@@ -35,6 +42,15 @@ pub(super) fn status(status: &Status) -> String {
         Status::Recorded(RecordReason::ToldBefore) => "Another event told the same.".to_owned(),
         Status::Recorded(RecordReason::NothingToCancel) => {
             "Canceled before it was paid; Odoo has no transaction of it to cancel.".to_owned()
+        }
+        Status::Recorded(RecordReason::NothingToConfirm) => {
+            "Odoo has no open transaction of this payment; nothing to confirm.".to_owned()
+        }
+        Status::Recorded(RecordReason::PaymentNotBooked) => {
+            "Its payment is not this account's to book, so neither is what went back.".to_owned()
+        }
+        Status::Recorded(RecordReason::BookedElsewhere { name }) => {
+            format!("The same payment is booked as {name}.")
         }
         Status::Recorded(RecordReason::Overtaken { status }) => {
             format!(
@@ -69,6 +85,21 @@ pub(super) fn pending(reason: &PendingReason) -> String {
         PendingReason::NotCanceledYet { status } => {
             format!(
                 "Ventipay shows the checkout as {status}, not canceled; it is asked again by itself."
+            )
+        }
+        PendingReason::NoInvoice { looked_for } => {
+            format!(
+                "No posted customer invoice in Odoo matches{} yet. It is looked for again by itself; make it, with one of these as its reference, or set subscription_invoices.",
+                values(looked_for)
+            )
+        }
+        PendingReason::NoCustomer => "Odoo has no customer with this RUT, e-mail or id yet. It is looked for again by itself; make the contact, or set customers=create.".to_owned(),
+        PendingReason::NotBookedYet => {
+            "Its payment is not in Odoo yet; it goes on by itself once that is.".to_owned()
+        }
+        PendingReason::NotRefundedYet { status } => {
+            format!(
+                "Ventipay shows {status} refunded, less than was told; it is asked again by itself."
             )
         }
         PendingReason::Changed { what } => {
@@ -111,6 +142,7 @@ fn not_ready(why: &NotReady) -> String {
         NotReady::OtherDatabase { known, answering } => {
             format!("Another Odoo database answers ({answering}) than the one this account books into ({known}): correct odoo.url and odoo.database, or, if it really moved, run `concilia-worker settings set NAME database={answering}`.")
         }
+        NotReady::NoModels => "Concilia's own models are missing in Odoo: run `concilia-worker odoo setup`.".to_owned(),
         NotReady::Misconfigured { detail } => {
             format!("Odoo answered an error that somebody must put right: {detail}")
         }
@@ -169,6 +201,18 @@ fn parked(reason: &ParkReason) -> String {
         }
         ParkReason::CanceledAfterPayment { document } => {
             format!("Canceled at Ventipay, though it was paid ({document}). Nothing was undone: ask Ventipay where the money is, then correct Odoo and close it with `concilia-worker ignore`.")
+        }
+        ParkReason::AmbiguousCustomer => "More than one customer in Odoo has this RUT or e-mail. Merge or correct them, then `concilia-worker retry`.".to_owned(),
+        ParkReason::CardUnclear => "The event does not show the card's last four digits. Nothing is lost: the card works at Ventipay; close this with `concilia-worker ignore`.".to_owned(),
+        ParkReason::RefundUnclear => "Money went back, but neither the event nor Ventipay says how much in all. See the dashboard, book it by hand, then close it with `concilia-worker ignore`.".to_owned(),
+        ParkReason::RefundAbovePayment { refunded, booked } => {
+            format!("Ventipay says that {refunded} went back in all, but only {booked} was booked. Ask Ventipay, then correct Odoo and close it with `concilia-worker ignore`.")
+        }
+        ParkReason::ContradictingFacts { known, told } => {
+            format!("Known: {known}. Told now: {told}. The two contradict each other: ask Ventipay which holds, correct Odoo if need be, and close it with `concilia-worker ignore`.")
+        }
+        ParkReason::RoundingLost { paid, currency, document } => {
+            format!("Paid {paid}, which {currency} cannot hold exactly; {document} is in {currency}. Book it by hand, or use CLF (`concilia-worker settings set NAME uf=CLF`).")
         }
         ParkReason::InvoiceNotPosted { document } => {
             format!("{document} is not posted, and confirming the payment would post it. Post or remove it in Odoo, then `concilia-worker retry`.")

@@ -11,6 +11,13 @@ pub(super) fn status(status: &Status) -> String {
         Status::Received => "En el registro; se revisará de inmediato.".to_owned(),
         Status::Reconciled => "En Odoo.".to_owned(),
         Status::Canceled { transaction } => format!("Cancelado en Odoo: {transaction}."),
+        Status::Refunded(refund) => {
+            format!("En Odoo: se devolvieron {}, {}.", refund.amount, refund.transaction)
+        }
+        Status::Failed { transaction } => format!("Con error en Odoo: {transaction}."),
+        Status::Registered(registration) => {
+            format!("En Odoo, registrado: {} ({}).", registration.record, registration.state)
+        }
         Status::Pending { reason, .. } => pending(reason),
         Status::Parked(reason) => parked(reason),
         Status::Ignored(IgnoreReason::OtherEnvironment { live }) => {
@@ -35,6 +42,15 @@ pub(super) fn status(status: &Status) -> String {
         Status::Recorded(RecordReason::ToldBefore) => "Otro evento informó lo mismo.".to_owned(),
         Status::Recorded(RecordReason::NothingToCancel) => {
             "Anulado antes de pagarse; Odoo no tiene una transacción suya que cancelar.".to_owned()
+        }
+        Status::Recorded(RecordReason::NothingToConfirm) => {
+            "Odoo no tiene una transacción abierta de este pago; nada que confirmar.".to_owned()
+        }
+        Status::Recorded(RecordReason::PaymentNotBooked) => {
+            "Su pago no lo contabiliza esta cuenta, así que su devolución tampoco.".to_owned()
+        }
+        Status::Recorded(RecordReason::BookedElsewhere { name }) => {
+            format!("El mismo pago está contabilizado como {name}.")
         }
         Status::Recorded(RecordReason::Overtaken { status }) => {
             format!(
@@ -69,6 +85,21 @@ pub(super) fn pending(reason: &PendingReason) -> String {
         PendingReason::NotCanceledYet { status } => {
             format!(
                 "Ventipay muestra el checkout como {status}, no anulado; se vuelve a consultar solo."
+            )
+        }
+        PendingReason::NoInvoice { looked_for } => {
+            format!(
+                "Ninguna factura de cliente publicada en Odoo calza{} todavía. Se vuelve a buscar solo; créela con una de estas como referencia, o defina subscription_invoices.",
+                values(looked_for)
+            )
+        }
+        PendingReason::NoCustomer => "Odoo aún no tiene un cliente con este RUT, correo o id. Se vuelve a buscar solo; cree el contacto, o defina customers=create.".to_owned(),
+        PendingReason::NotBookedYet => {
+            "Su pago aún no está en Odoo; sigue solo cuando lo esté.".to_owned()
+        }
+        PendingReason::NotRefundedYet { status } => {
+            format!(
+                "Ventipay muestra {status} devueltos, menos de lo informado; se vuelve a consultar solo."
             )
         }
         PendingReason::Changed { what } => {
@@ -107,6 +138,7 @@ fn not_ready(why: &NotReady) -> String {
         NotReady::OtherDatabase { known, answering } => {
             format!("Responde otra base de Odoo ({answering}) que aquella en que contabiliza esta cuenta ({known}): corrija odoo.url y odoo.database o, si de verdad se mudó, ejecute `concilia-worker settings set NOMBRE database={answering}`.")
         }
+        NotReady::NoModels => "Faltan los modelos de Concilia en Odoo: ejecute `concilia-worker odoo setup`.".to_owned(),
         NotReady::Misconfigured { detail } => {
             format!("Odoo respondió un error que alguien debe corregir: {detail}")
         }
@@ -165,6 +197,18 @@ fn parked(reason: &ParkReason) -> String {
         }
         ParkReason::CanceledAfterPayment { document } => {
             format!("Anulado en Ventipay, aunque estaba pagado ({document}). No se deshizo nada: pregunte a Ventipay dónde está el dinero, corrija Odoo y ciérrelo con `concilia-worker ignore`.")
+        }
+        ParkReason::AmbiguousCustomer => "Más de un cliente en Odoo tiene este RUT o correo. Únalos o corríjalos, y luego `concilia-worker retry`.".to_owned(),
+        ParkReason::CardUnclear => "El evento no muestra los últimos cuatro dígitos de la tarjeta. No se pierde nada: la tarjeta funciona en Ventipay; ciérrelo con `concilia-worker ignore`.".to_owned(),
+        ParkReason::RefundUnclear => "Se devolvió dinero, pero ni el evento ni Ventipay dicen cuánto en total. Véalo en el panel, contabilícelo a mano y ciérrelo con `concilia-worker ignore`.".to_owned(),
+        ParkReason::RefundAbovePayment { refunded, booked } => {
+            format!("Ventipay dice que se devolvieron {refunded} en total, pero solo se contabilizaron {booked}. Pregunte a Ventipay, corrija Odoo y ciérrelo con `concilia-worker ignore`.")
+        }
+        ParkReason::ContradictingFacts { known, told } => {
+            format!("Se sabía: {known}. Ahora se informa: {told}. Se contradicen: pregunte a Ventipay cuál vale, corrija Odoo si hace falta y ciérrelo con `concilia-worker ignore`.")
+        }
+        ParkReason::RoundingLost { paid, currency, document } => {
+            format!("Se pagó {paid}, que {currency} no puede guardar exacto; {document} está en {currency}. Contabilícelo a mano, o use CLF (`concilia-worker settings set NOMBRE uf=CLF`).")
         }
         ParkReason::InvoiceNotPosted { document } => {
             format!("{document} no está publicada, y confirmar el pago la publicaría. Publíquela o quítela en Odoo, y luego `concilia-worker retry`.")

@@ -72,7 +72,12 @@ pub fn told(told: &Told, lang: Lang) -> String {
 /// The reason's name as it stands in the log, for scripts; absent where there is none.
 pub fn reason_name(status: &Status) -> Option<String> {
     let value = match status {
-        Status::Received | Status::Reconciled | Status::Canceled { .. } => return None,
+        Status::Received
+        | Status::Reconciled
+        | Status::Canceled { .. }
+        | Status::Refunded(_)
+        | Status::Failed { .. }
+        | Status::Registered(_) => return None,
         Status::Pending { reason, .. } => serde_json::to_value(reason),
         Status::Parked(reason) => serde_json::to_value(reason),
         Status::Ignored(reason) => serde_json::to_value(reason),
@@ -99,6 +104,7 @@ mod tests {
     use concilia_shared::money::Currency;
 
     use super::*;
+    use crate::domain::event::{RefundBooking, Registration};
     use crate::domain::reason::{IgnoreReason, NotReady, ParkReason, Problem, RecordReason};
 
     /// One of each; a reason added without a sentence does not compile, one added without a
@@ -152,6 +158,16 @@ mod tests {
             },
             ParkReason::CanceledAfterPayment { document: "chk_1".to_owned() },
             ParkReason::InvoiceNotPosted { document: "FAC 1".to_owned() },
+            ParkReason::RefundUnclear,
+            ParkReason::AmbiguousCustomer,
+            ParkReason::CardUnclear,
+            ParkReason::RefundAbovePayment { refunded: paid, booked: paid },
+            ParkReason::ContradictingFacts { known: "won".to_owned(), told: "lost".to_owned() },
+            ParkReason::RoundingLost {
+                paid: Money::new(25_001, Currency::Clf),
+                currency: "UF".to_owned(),
+                document: "S1".to_owned(),
+            },
         ]
     }
 
@@ -170,6 +186,7 @@ mod tests {
             NotReady::NoAccount,
             NotReady::UnknownField { field: "x_ref".to_owned() },
             NotReady::VentipayDenied,
+            NotReady::NoModels,
             NotReady::OtherDatabase { known: "u1".to_owned(), answering: "u2".to_owned() },
             NotReady::Misconfigured { detail },
         ];
@@ -180,6 +197,10 @@ mod tests {
             PendingReason::NoInvoiceYet { order },
             PendingReason::NotPaidYet { status: status.clone() },
             PendingReason::NotCanceledYet { status: status.clone() },
+            PendingReason::NotBookedYet,
+            PendingReason::NoInvoice { looked_for: vec!["F-1".to_owned()] },
+            PendingReason::NoCustomer,
+            PendingReason::NotRefundedYet { status: "5.000 CLP".to_owned() },
             PendingReason::Changed { what: "order_total".to_owned() },
             PendingReason::OnlyThis { trouble: Box::new(PendingReason::OdooUnavailable) },
             PendingReason::OdooUnavailable,
@@ -200,6 +221,24 @@ mod tests {
             Status::Recorded(RecordReason::Overtaken { status: "paid".to_owned() }),
             Status::Ignored(IgnoreReason::ByHand { by: "ana".to_owned(), why: "x".to_owned() }),
             Status::Canceled { transaction: "S1".to_owned() },
+            Status::Recorded(RecordReason::NothingToConfirm),
+            Status::Recorded(RecordReason::PaymentNotBooked),
+            Status::Recorded(RecordReason::BookedElsewhere { name: "payment-pay_1".to_owned() }),
+            Status::Failed { transaction: "S1".to_owned() },
+            Status::Refunded(RefundBooking {
+                transaction: "chk_1-refund-after-0".to_owned(),
+                payment: None,
+                amount: Money::new(5_000, Currency::Clp),
+                refunded: Money::new(5_000, Currency::Clp),
+                date: None,
+                credit_note: None,
+                dispute: None,
+            }),
+            Status::Registered(Registration {
+                record: "dispute-dp_1".to_owned(),
+                state: "won".to_owned(),
+                transaction: None,
+            }),
         ];
         parked
             .into_iter()
@@ -255,6 +294,7 @@ mod tests {
             received_at: jiff::Timestamp::UNIX_EPOCH,
             late_s: None,
             fact: crate::domain::event::Fact::Other,
+            source: None,
         };
         let of = |conflicts| Told {
             webhook: webhook.clone(),

@@ -7,10 +7,11 @@ use crate::account::{AccountShell, Current};
 use crate::domain::decide::Seen;
 use crate::domain::event::Event;
 use crate::domain::event::System;
-use crate::domain::observe::{AtVentipay, Lookup};
+use crate::domain::observe::{Ask, AtVentipay, InOdoo, Lookup, Shown};
 use crate::domain::reason::{NotReady, PendingReason};
 use crate::shell::Shell;
 use crate::store::StoreError;
+use crate::ventipay::{Ventipay, VentipayError};
 use crate::weather::{self, Step, Trouble};
 
 /// Ventipay first (it is cheap, and may make Odoo needless), then Odoo. The database that
@@ -37,7 +38,8 @@ pub async fn ask(
 ) -> Result<(Seen, Option<String>), Trouble> {
     let ventipay = match &account.ventipay {
         None => AtVentipay::NotAsked,
-        Some(ventipay) => match ventipay.checkout(&lookup.checkout).await {
+        Some(ventipay) => match read(ventipay.as_ref(), &lookup.ask).await {
+            Ok(AtVentipay::NotAsked) => AtVentipay::NotAsked,
             Ok(answer) => {
                 // What does not read is no useful answer.
                 if !matches!(answer, AtVentipay::Unreadable { .. }) {
@@ -46,7 +48,7 @@ pub async fn ask(
                 answer
             }
             Err(error) => {
-                tracing::warn!(checkout = %lookup.checkout, %error, "Ventipay did not answer");
+                tracing::warn!(asked = ?lookup.ask, %error, "Ventipay did not answer");
                 return Err(Trouble::of_ventipay(&error, shell.clock.now()));
             }
         },
@@ -54,18 +56,45 @@ pub async fn ask(
     let Some(odoo) = &account.odoo else {
         return Err(Trouble::of(PendingReason::NotReady { why: NotReady::NoOdoo }));
     };
-    let mut views = match odoo.observe(std::slice::from_ref(lookup)).await {
+    // What is about no payment asks about the account alone.
+    let about_payment = !lookup.names.is_empty();
+    let lookups = if about_payment { std::slice::from_ref(lookup) } else { &[] };
+    let mut views = match odoo.observe(lookups).await {
         Ok(views) => views,
         Err(error) => {
-            tracing::warn!(checkout = %lookup.checkout, %error, "Odoo did not answer");
+            tracing::warn!(names = ?lookup.names, %error, "Odoo did not answer");
             return Err(Trouble::of_odoo(&error, shell.clock.now()));
         }
     };
     account.failures.answered(System::Odoo, Step::Look);
     match (views.pop(), views.is_empty()) {
         (Some(seen), true) => Ok((Seen { odoo: seen, ventipay }, odoo.database())),
+        (None, _) if !about_payment => {
+            Ok((Seen { odoo: InOdoo::default(), ventipay }, odoo.database()))
+        }
         _ => Err(Trouble::of(PendingReason::OdooUnavailable)),
     }
+}
+
+/// Reads an object again at Ventipay.
+async fn read(ventipay: &dyn Ventipay, ask: &Ask) -> Result<AtVentipay, VentipayError> {
+    fn of<T>(shown: Shown<T>, now: fn(T) -> AtVentipay) -> AtVentipay {
+        match shown {
+            Shown::NotAsked => AtVentipay::NotAsked,
+            Shown::Unknown => AtVentipay::Unknown,
+            Shown::Now(object) => now(object),
+            Shown::Unreadable { path } => AtVentipay::Unreadable { path },
+        }
+    }
+    Ok(match ask {
+        Ask::Nothing => AtVentipay::NotAsked,
+        Ask::Checkout(id) => ventipay.checkout(id).await?,
+        Ask::Dispute(id) => of(ventipay.dispute(id.as_str()).await?, AtVentipay::Dispute),
+        Ask::Subscription(id) => {
+            of(ventipay.subscription(id.as_str()).await?, AtVentipay::Subscription)
+        }
+        Ask::Invoice(id) => of(ventipay.invoice(id.as_str()).await?, AtVentipay::Invoice),
+    })
 }
 
 async fn check_database(

@@ -89,6 +89,13 @@ pub struct BrokerPosition {
     pub sequence: u64,
 }
 
+impl BrokerPosition {
+    /// Of what never stood in the broker: no stream of its is called so.
+    pub fn none() -> Self {
+        Self { stream: "-".to_owned(), sequence: 0 }
+    }
+}
+
 /// A webhook as it comes off the broker, interpreted.
 #[derive(Debug, Clone)]
 pub struct Arrival {

@@ -13,8 +13,8 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode, redirect};
 use serde_json::Value;
 
-use super::{Ventipay, VentipayError, wire};
-use crate::domain::observe::AtVentipay;
+use super::{Fetched, Ventipay, VentipayError, wire};
+use crate::domain::observe::{AtVentipay, DisputeNow, InvoiceNow, Shown, SubscriptionNow};
 use crate::{measure, trace};
 
 /// Longest wait for a connection.
@@ -58,11 +58,11 @@ impl Client {
         Ok(Self { http, base: base.trim_end_matches('/').to_owned(), key })
     }
 
-    async fn read_checkout(&self, id: &CheckoutId) -> Result<AtVentipay, VentipayError> {
-        // A checkout's id holds only letters, digits, '-' and '_': nothing to escape.
+    /// One object by its id; `kind` is the path it is under.
+    async fn get(&self, kind: &str, id: &str) -> Result<Answer, VentipayError> {
         let mut request = self
             .http
-            .get(format!("{}/checkouts/{id}", self.base))
+            .get(format!("{}/{kind}/{id}", self.base))
             .basic_auth(self.key.expose(), None::<&str>);
         if let Some(step) = trace::header() {
             request = request.header(trace::HEADER, step);
@@ -70,21 +70,22 @@ impl Client {
         let response = request.send().await.map_err(|error| unavailable(describe(&error)))?;
         let status = response.status();
         tracing::debug!(
-            checkout = %id,
+            kind,
+            id,
             status = status.as_u16(),
             request_id = request_id(response.headers()),
             "Ventipay answered"
         );
         match status {
             StatusCode::OK => match body(response).await? {
-                Body::Json(answer) => Ok(wire::read(id, &answer)),
-                Body::TooLarge => Ok(wire::unreadable("$")),
+                Body::Json(answer) => Ok(Answer::Json(answer)),
+                Body::TooLarge => Ok(Answer::Unreadable),
                 Body::NotJson => Err(unavailable("the answer is not JSON")),
             },
-            // Only Ventipay's own error object says that it knows no such checkout
+            // Only Ventipay's own error object says that it knows no such thing
             // (`ventipay-api.md` 3.4); a proxy's or a wrong address's page says nothing.
             StatusCode::NOT_FOUND => match body(response).await? {
-                Body::Json(answer) if wire::is_not_found(&answer) => Ok(AtVentipay::Unknown),
+                Body::Json(answer) if wire::is_not_found(&answer) => Ok(Answer::Unknown),
                 _ => Err(unavailable("404 without an error object of Ventipay's")),
             },
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
@@ -96,22 +97,91 @@ impl Client {
             }),
         }
     }
+
+    /// A checkout's answer; its id holds only letters, digits, '-' and '_': nothing to escape.
+    async fn read_checkout(&self, id: &CheckoutId) -> Result<Fetched, VentipayError> {
+        Ok(match self.get("checkouts", id.as_str()).await? {
+            Answer::Unknown => Fetched { now: AtVentipay::Unknown, object: None },
+            Answer::Unreadable => Fetched { now: wire::unreadable("$"), object: None },
+            Answer::Json(answer) => {
+                let now = wire::read(id, &answer);
+                let object = match (&now, answer) {
+                    (AtVentipay::Checkout(_), Value::Object(fields)) => Some(fields),
+                    _ => None,
+                };
+                Fetched { now, object }
+            }
+        })
+    }
+
+    /// Any other object, measured under `operation`; `read` makes sense of the answer.
+    async fn show<T>(
+        &self,
+        operation: &'static str,
+        kind: &str,
+        id: &str,
+        read: fn(&str, &Value) -> Shown<T>,
+    ) -> Result<Shown<T>, VentipayError> {
+        // Such an id came in a webhook, where only its being text is checked: it must not lead
+        // the call elsewhere.
+        if !wire::is_plain_id(id) {
+            return Ok(wire::not_shown("id"));
+        }
+        let started = Instant::now();
+        let shown = self.get(kind, id).await.map(|answer| match answer {
+            Answer::Unknown => Shown::Unknown,
+            Answer::Unreadable => wire::not_shown("$"),
+            Answer::Json(answer) => read(id, &answer),
+        });
+        let class = match &shown {
+            Ok(Shown::Unreadable { .. }) => "unreadable",
+            Ok(_) => "ok",
+            Err(error) => class(error),
+        };
+        measure::ventipay_request(operation, class, started.elapsed());
+        shown
+    }
 }
 
 #[async_trait]
 impl Ventipay for Client {
-    async fn checkout(&self, id: &CheckoutId) -> Result<AtVentipay, VentipayError> {
+    async fn fetch(&self, id: &CheckoutId) -> Result<Fetched, VentipayError> {
         let started = Instant::now();
         let answer = self.read_checkout(id).await;
         let class = match &answer {
             // An answer too, but nothing can be done with it.
-            Ok(AtVentipay::Unreadable { .. }) => "unreadable",
+            Ok(Fetched { now: AtVentipay::Unreadable { .. }, .. }) => "unreadable",
             Ok(_) => "ok",
-            Err(VentipayError::Unavailable { .. }) => "unavailable",
-            Err(VentipayError::Denied { .. }) => "denied",
+            Err(error) => class(error),
         };
         measure::ventipay_request("checkout", class, started.elapsed());
         answer
+    }
+
+    async fn dispute(&self, id: &str) -> Result<Shown<DisputeNow>, VentipayError> {
+        self.show("dispute", "disputes", id, wire::read_dispute).await
+    }
+
+    async fn subscription(&self, id: &str) -> Result<Shown<SubscriptionNow>, VentipayError> {
+        self.show("subscription", "subscriptions", id, wire::read_subscription).await
+    }
+
+    async fn invoice(&self, id: &str) -> Result<Shown<InvoiceNow>, VentipayError> {
+        self.show("invoice", "invoices", id, wire::read_invoice).await
+    }
+}
+
+/// An answer that says something, if only that there is nothing.
+enum Answer {
+    Json(Value),
+    Unknown,
+    Unreadable,
+}
+
+fn class(error: &VentipayError) -> &'static str {
+    match error {
+        VentipayError::Unavailable { .. } => "unavailable",
+        VentipayError::Denied { .. } => "denied",
     }
 }
 
@@ -234,6 +304,57 @@ mod tests {
         assert!(request.starts_with("get /v1/checkouts/chk_1 http/1.1"), "{request}");
         // base64 of "key_test_hidden:".
         assert!(request.contains("authorization: basic a2v5x3rlc3rfaglkzgvuog=="), "{request}");
+    }
+
+    #[tokio::test]
+    async fn a_fetched_checkout_comes_with_all_it_says_and_debug_shows_none_of_it() {
+        let more = PAID.replace("}", r#","external_id":"S00042","new":{"a":1}}"#);
+        let (base, _) = server(http("200 OK", "", &more)).await;
+        let id = CheckoutId::parse("chk_1").unwrap();
+        let fetched = client(&base, 5_000).fetch(&id).await.unwrap();
+        assert!(!format!("{fetched:?}").contains("S00042"));
+        let object = Value::Object(fetched.object.unwrap());
+        assert_eq!(object, serde_json::from_str::<Value>(&more).unwrap());
+
+        let other = more.replace("chk_1", "chk_2");
+        let (base, _) = server(http("200 OK", "", &other)).await;
+        let fetched = client(&base, 5_000).fetch(&id).await.unwrap();
+        assert_eq!(fetched, Fetched { now: wire::unreadable("id"), object: None });
+    }
+
+    #[tokio::test]
+    async fn other_objects_are_asked_for_under_their_own_address() {
+        let body = r#"{"id":"x_1","status":"lost"}"#;
+        let (base, asked) = server(http("200 OK", "", body)).await;
+        let client = client(&base, 5_000);
+        let Shown::Now(dispute) = client.dispute("x_1").await.unwrap() else { panic!("reads") };
+        assert_eq!(dispute.status, "lost");
+        assert!(matches!(client.subscription("x_1").await, Ok(Shown::Now(_))));
+        assert!(matches!(client.invoice("x_1").await, Ok(Shown::Now(_))));
+        let asked = asked.lock().unwrap().clone();
+        for (request, path) in asked.iter().zip(["disputes", "subscriptions", "invoices"]) {
+            assert!(request.starts_with(&format!("GET /v1/{path}/x_1 ")), "{request}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_object_ventipay_does_not_know_is_unknown_and_weather_is_weather() {
+        let error = r#"{"error":{"type":"invalid_request_error","code":"not_found"}}"#;
+        let (base, _) = server(http("404 Not Found", "", error)).await;
+        assert_eq!(client(&base, 5_000).dispute("dsp_1").await, Ok(Shown::Unknown));
+        let (base, _) = server(http("503 Busy", "", "")).await;
+        let busy = client(&base, 5_000).invoice("inv_1").await;
+        assert!(matches!(busy, Err(VentipayError::Unavailable { .. })), "{busy:?}");
+    }
+
+    #[tokio::test]
+    async fn an_id_that_leads_elsewhere_is_not_asked_for() {
+        let (base, asked) = server(http("200 OK", "", "{}")).await;
+        for id in ["", "..", "a/b", "a?b", "a#b", "a%2fb", "ñ"] {
+            let shown = client(&base, 5_000).dispute(id).await;
+            assert_eq!(shown, Ok(wire::not_shown("id")), "{id}");
+        }
+        assert!(asked.lock().unwrap().is_empty());
     }
 
     #[tokio::test]

@@ -1,9 +1,11 @@
 //! The shape of a checkout as Ventipay's API answers it (`ventipay-api.md` 5.2), read into
-//! [`AtVentipay`]. Pure.
+//! [`AtVentipay`]. Pure. The other objects are read in `objects`.
 //!
 //! Reading is strict where money is concerned and total: what does not read becomes
 //! [`AtVentipay::Unreadable`] with the path at fault, never a guess. A missing field and null
 //! are the same (`ventipay-api.md` section 2, default 18). Fields unknown to us are ignored.
+
+mod objects;
 
 use concilia_shared::id::CheckoutId;
 use concilia_shared::money::{Currency, Money};
@@ -11,6 +13,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::domain::observe::{AtVentipay, CheckoutNow};
+
+pub use objects::{is_plain_id, not_shown, read_dispute, read_invoice, read_subscription};
 
 /// Longest status kept, in bytes. Theirs are one word.
 const STATUS_BYTES_MAX: usize = 64;
@@ -46,24 +50,53 @@ fn checkout(asked: &CheckoutId, fields: &Map<String, Value>) -> Result<CheckoutN
     if text(fields, "object")?.is_some_and(|object| object != "checkout") {
         return Err("object");
     }
-    let status = text(fields, "status")?
-        .filter(|status| !status.is_empty() && status.len() <= STATUS_BYTES_MAX)
-        .ok_or("status")?;
+    let status = status(fields)?;
     let currency = text(fields, "currency")?.and_then(Currency::parse).ok_or("currency")?;
     let minor = whole(fields, "amount")?.ok_or("amount")?;
+    let told = whole(fields, "refunded_amount")?;
     // `refunded` may lag behind or be absent on a partial refund; the sum tells as well.
-    let refunded =
-        flag(fields, "refunded")? || whole(fields, "refunded_amount")?.is_some_and(|sum| sum > 0);
+    let refunded = flag(fields, "refunded")? || told.is_some_and(|sum| sum > 0);
+    let disputed = flag(fields, "disputed")?;
+    let refunded_amount = told.or_else(|| {
+        // What is available may be less for other reasons than a refund: before the payment,
+        // or while the buyer disputes it.
+        let comparable = refunded || (status == "paid" && !disputed);
+        lacking(fields, minor).filter(|_| comparable)
+    });
     Ok(CheckoutNow {
         status: status.to_owned(),
         amount: Money::new(minor, currency),
         refunded,
-        disputed: flag(fields, "disputed")?,
+        refunded_amount: refunded_amount.map(|sum| Money::new(sum, currency)),
+        disputed,
         paid_at: text(fields, "paid_at")?
             .map(str::parse::<Timestamp>)
             .transpose()
             .map_err(|_| "paid_at")?,
+        payment_id: related(fields, "payment"),
     })
+}
+
+/// What `available_for_refund` lacks of the amount. Nothing lacking tells nothing: it may just
+/// not be kept up to date. Nor does a value that is no share of the amount.
+fn lacking(fields: &Map<String, Value>, amount: i64) -> Option<i64> {
+    let available = present(fields, "available_for_refund")?.as_i64()?;
+    (0..amount).contains(&available).then(|| amount - available)
+}
+
+/// The id of a related object: `<what>_id`, or the object itself, expanded or not
+/// (`ventipay-api.md` 3.3). What is no id of a sane length tells nothing.
+fn related(fields: &Map<String, Value>, what: &str) -> Option<String> {
+    let named = present(fields, &format!("{what}_id"));
+    let object = || present(fields, what).map(|object| object.get("id").unwrap_or(object));
+    let id = named.or_else(object)?.as_str()?;
+    is_plain_id(id).then(|| id.to_owned())
+}
+
+fn status(fields: &Map<String, Value>) -> Result<&str, &'static str> {
+    text(fields, "status")?
+        .filter(|status| !status.is_empty() && status.len() <= STATUS_BYTES_MAX)
+        .ok_or("status")
 }
 
 /// A field that is there and not null.
@@ -103,7 +136,8 @@ mod tests {
         json!({
             "id": "chk_1", "object": "checkout", "status": "paid", "amount": 15990,
             "currency": "clp", "refunded": false, "disputed": false, "live": false,
-            "paid_at": "2026-01-05T12:00:02.000Z", "canceled_at": null, "metadata": {"a": 1}
+            "paid_at": "2026-01-05T12:00:02.000Z", "canceled_at": null, "metadata": {"a": 1},
+            "payment_id": "pay_1", "available_for_refund": 15990
         })
     }
 
@@ -121,8 +155,10 @@ mod tests {
                 status: "paid".to_owned(),
                 amount: Money::new(15_990, Currency::Clp),
                 refunded: false,
+                refunded_amount: None,
                 disputed: false,
                 paid_at: Some("2026-01-05T12:00:02Z".parse().unwrap()),
+                payment_id: Some("pay_1".to_owned()),
             })
         );
     }
@@ -144,6 +180,61 @@ mod tests {
                 panic!("it reads");
             };
             assert!(now.refunded, "{key}");
+        }
+    }
+
+    /// What is read as refunded so far of the paid checkout with these fields over its own.
+    fn refunded_of(fields: &Value) -> Option<i64> {
+        let mut answer = paid();
+        for (key, value) in fields.as_object().unwrap() {
+            answer[key] = value.clone();
+        }
+        let AtVentipay::Checkout(now) = read(&asked(), &answer) else {
+            panic!("it reads: {fields}");
+        };
+        now.refunded_amount.map(|sum| sum.minor)
+    }
+
+    #[test]
+    fn the_sum_refunded_is_told_or_is_what_is_no_longer_available() {
+        for (fields, sum) in [
+            (json!({}), None),
+            (json!({"refunded_amount": 0}), Some(0)),
+            (json!({"refunded_amount": 5000}), Some(5000)),
+            (json!({"refunded_amount": 5000, "available_for_refund": 1}), Some(5000)),
+            (json!({"refunded": true, "available_for_refund": 10990}), Some(5000)),
+            (json!({"refunded": true, "available_for_refund": 0}), Some(15990)),
+            (json!({"refunded": null, "available_for_refund": 10990}), Some(5000)),
+            // It says that it was refunded, but not how much.
+            (json!({"refunded": true}), None),
+            (json!({"refunded": true, "available_for_refund": null}), None),
+            (json!({"refunded": true, "available_for_refund": -1}), None),
+            (json!({"refunded": true, "available_for_refund": 15991}), None),
+            (json!({"refunded": true, "available_for_refund": "0"}), None),
+            // Less is available, but not because of a refund.
+            (json!({"status": "unpaid", "available_for_refund": 0}), None),
+            (json!({"disputed": true, "available_for_refund": 0}), None),
+            (json!({"disputed": true, "refunded": true, "available_for_refund": 0}), Some(15990)),
+        ] {
+            assert_eq!(refunded_of(&fields), sum, "{fields}");
+        }
+    }
+
+    #[test]
+    fn a_payment_is_named_by_its_id_or_comes_whole_and_what_is_no_id_is_nothing() {
+        let payment = |key: &str, value: Value| {
+            let mut answer = paid();
+            answer["payment_id"] = json!(null);
+            answer[key] = value;
+            let AtVentipay::Checkout(now) = read(&asked(), &answer) else {
+                panic!("it reads");
+            };
+            now.payment_id
+        };
+        assert_eq!(payment("payment", json!({"id": "pay_2"})), Some("pay_2".to_owned()));
+        assert_eq!(payment("payment", json!("pay_2")), Some("pay_2".to_owned()));
+        for nothing in [json!(null), json!({}), json!(7), json!(""), json!("a b"), json!("é")] {
+            assert_eq!(payment("payment", nothing.clone()), None, "{nothing}");
         }
     }
 

@@ -3,7 +3,8 @@
 //!
 //! The two sides come from different facts: the left from what Ventipay told, the right from
 //! where each payment rests, a booked one with the amount Odoo holds. So a payment booked with
-//! another amount, or told and resting nowhere, shows as a difference. What was never this
+//! another amount, or told and resting nowhere, shows as a difference. `booked` is net of what is
+//! booked as refunded; a refund that is not in Odoo yet lessens what is pending or parked. What was never this
 //! account's to book (another environment, before `book_from`) is counted beside it.
 
 use std::collections::BTreeMap;
@@ -13,8 +14,9 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::day;
-use crate::domain::event::{CheckoutPaid, Fact};
-use crate::domain::state::{State, Status, Told};
+use crate::domain::decide::most_told;
+use crate::domain::reason::RecordReason;
+use crate::domain::state::{Payment, State, Status, Told};
 
 /// The sums of one currency, in minor units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -74,60 +76,95 @@ impl Sums {
     }
 }
 
-/// What the payment of one stream adds to the sums: one entry for each currency that occurs.
+/// What one stream adds to the sums: one entry for each currency that occurs.
 pub fn of_stream(state: &State) -> Vec<Sums> {
-    if let Some((told, paid)) = state.payment_told() {
-        return of_payment(state, told, paid);
+    let mut found = Found::default();
+    match state.payment_told() {
+        Some(payment) => of_payment(state, &payment, &mut found),
+        None => of_what_does_not_count(state, &mut found),
     }
-    // Nothing that counts was told: what came too late to be believed waits for a person all
-    // the same; the rest was never ours.
-    let tellings = || {
-        state.told.iter().filter_map(|told| match &told.webhook.fact {
-            Fact::CheckoutPaid(paid) => Some((told, paid)),
-            _ => None,
-        })
-    };
-    let parked = tellings().find(|(told, _)| matches!(told.status, Status::Parked(_)));
-    let Some((told, paid)) = parked.or_else(|| tellings().next()) else {
-        return Vec::new();
-    };
-    let mut sums = Sums::none(Some(day_of(told, paid)), paid.amount.currency);
-    if parked.is_some() {
-        sums.paid = paid.amount.minor;
-        sums.parked = paid.amount.minor;
-    } else {
-        sums.ignored_or_recorded = paid.amount.minor;
-    }
-    vec![sums.balanced()]
+    of_refunds(state, &mut found);
+    found.sums.into_values().map(Sums::balanced).collect()
 }
 
-fn of_payment(state: &State, told: &Told, paid: &CheckoutPaid) -> Vec<Sums> {
-    let day = Some(day_of(told, paid));
-    let Money { minor, currency } = paid.amount;
-    let mut sums = Sums { paid: minor, ..Sums::none(day, currency) };
-    let mut elsewhere = None;
-    match &told.status {
-        Status::Received | Status::Pending { .. } => sums.pending = minor,
-        Status::Parked(_) => sums.parked = minor,
-        Status::Reconciled => match &state.booking {
-            Some(booking) if booking.amount.currency == currency => {
-                sums.booked = booking.amount.minor;
-            }
-            Some(booking) => {
-                let booked = booking.amount;
-                let other = Sums { booked: booked.minor, ..Sums::none(day, booked.currency) };
-                elsewhere = Some(other);
-            }
-            None => {}
-        },
-        Status::Canceled { .. } | Status::Ignored(_) | Status::Recorded(_) => {}
+/// The entries of one stream, by currency; all on the day of its payment.
+#[derive(Default)]
+struct Found {
+    day: Option<Date>,
+    sums: BTreeMap<&'static str, Sums>,
+}
+
+impl Found {
+    fn of(&mut self, currency: Currency) -> &mut Sums {
+        let day = self.day;
+        self.sums.entry(currency.code()).or_insert_with(|| Sums::none(day, currency))
     }
-    std::iter::once(sums).chain(elsewhere).map(Sums::balanced).collect()
+}
+
+fn of_payment(state: &State, payment: &Payment<'_>, found: &mut Found) {
+    found.day = Some(day_of(payment));
+    let Money { minor, currency } = payment.amount;
+    found.of(currency).paid += minor;
+    match &payment.told.status {
+        Status::Received | Status::Pending { .. } => found.of(currency).pending += minor,
+        Status::Parked(_) => found.of(currency).parked += minor,
+        Status::Reconciled => {
+            if let Some(booking) = &state.booking {
+                found.of(booking.amount.currency).booked += booking.amount.minor;
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Nothing that counts was told: what came too late to be believed waits for a person all the
+/// same; the rest was never ours, or is counted in the stream it is booked in.
+fn of_what_does_not_count(state: &State, found: &mut Found) {
+    let tellings = || state.told.iter().filter_map(Told::payment);
+    let parked = tellings().find(|payment| matches!(payment.told.status, Status::Parked(_)));
+    let Some(payment) = parked.clone().or_else(|| tellings().next()) else { return };
+    found.day = Some(day_of(&payment));
+    let Money { minor, currency } = payment.amount;
+    if parked.is_some() {
+        found.of(currency).paid += minor;
+        found.of(currency).parked += minor;
+    } else if state.payment_elsewhere().is_none() {
+        found.of(currency).ignored_or_recorded += minor;
+    }
+}
+
+/// What went back: what was told, less what is booked, waits or is parked with the event that
+/// tells the most. A refund counts on the day of its payment.
+fn of_refunds(state: &State, found: &mut Found) {
+    let booked = state.refunds_booked();
+    let most = most_told(state).filter(|(told, _)| {
+        let not_ours = RecordReason::PaymentNotBooked;
+        told.status != Status::Recorded(not_ours)
+    });
+    let Some(currency) = booked.or(most.as_ref().map(|(_, said)| *said)).map(|of| of.currency)
+    else {
+        return;
+    };
+    if found.day.is_none() {
+        let first = state.told.first().map(|told| day::of(told.webhook.received_at));
+        found.day = first;
+    }
+    let booked = booked.map_or(0, |booked| booked.minor);
+    let told = most.as_ref().map_or(0, |(_, said)| said.minor);
+    let sums = found.of(currency);
+    sums.refunded += told.max(booked);
+    sums.booked -= booked;
+    let open = (told - booked).max(0);
+    match most.map(|(told, _)| &told.status) {
+        Some(Status::Parked(_)) => sums.parked -= open,
+        Some(Status::Received | Status::Pending { .. }) => sums.pending -= open,
+        _ => {}
+    }
 }
 
 /// The day a payment was made; if nobody says, the day we were told.
-fn day_of(told: &Told, paid: &CheckoutPaid) -> Date {
-    day::of(paid.paid_at.unwrap_or(told.webhook.received_at))
+fn day_of(payment: &Payment<'_>) -> Date {
+    day::of(payment.paid_at.unwrap_or(payment.told.webhook.received_at))
 }
 
 /// The sums of many streams, one for each currency.
@@ -145,7 +182,7 @@ mod tests {
     use concilia_shared::id::{CheckoutId, EventId};
 
     use super::*;
-    use crate::domain::event::{Booking, Event, WebhookReceived};
+    use crate::domain::event::{Booking, CheckoutPaid, Event, Fact, WebhookReceived};
     use crate::domain::reason::ParkReason;
 
     fn told(event: &str, minor: i64) -> Event {
@@ -163,7 +200,9 @@ mod tests {
                 status: None,
                 refunded: false,
                 disputed: false,
+                payment: None,
             }),
+            source: None,
         })
     }
 

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::filter::Place;
-use crate::domain::event::{Booking, Fact, Matched};
+use crate::domain::event::{Booking, Matched};
 use crate::domain::state::{Status, Told};
 use crate::say::{self, Lang};
 
@@ -33,12 +33,9 @@ pub struct Row {
 }
 
 impl Row {
-    /// What was told to be paid.
+    /// The amount it tells of.
     pub fn amount(&self) -> Option<Money> {
-        match &self.told.webhook.fact {
-            Fact::CheckoutPaid(paid) => Some(paid.amount),
-            Fact::CheckoutCanceled(_) | Fact::Other | Fact::Unreadable { .. } => None,
-        }
+        self.told.webhook.fact.amount()
     }
 
     /// When it is tried next, if it waits.

@@ -86,9 +86,7 @@ async fn mixed(bench: &Bench) -> Result<()> {
         bench.confirm("mix-confirm", &candidate, 5_200),
         bench.cancel("mix-cancel", victim.id, &canceled, "draft"),
         bench.book("mix-book", &order, 5_400),
-        concilia_worker::domain::observe::Command::Complete {
-            checkout: bench.checkout("mix-none"),
-        },
+        concilia_worker::domain::observe::Command::Complete { name: bench.payment("mix-none") },
     ];
     let mut outcomes = bench.client.perform(&batch).await?.into_iter();
     let mut next = || outcomes.next().unwrap_or(Outcome::Again);

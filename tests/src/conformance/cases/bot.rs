@@ -172,7 +172,7 @@ async fn own_actions(bench: &Bench) -> Result<()> {
     let args = Args::none().with("model_name", actions::MODEL);
     let bound = bot.call("ir.actions.actions", "get_bindings", args).await?;
     let rows = bound["action"].as_array().cloned().unwrap_or_default();
-    for action in [actions::OBSERVE, actions::BOOK] {
+    for action in actions::ALL {
         let offered = rows.iter().filter(|row| row["name"] == action.name).count();
         same(action.name, offered, 1)?;
     }
@@ -204,7 +204,7 @@ async fn stranger(bench: &Bench, name: &str, group: &str, portal: bool) -> Resul
     };
     let rpc = Rpc::new(endpoint)?;
     let mut tried = Ok(());
-    for action in [actions::OBSERVE, actions::BOOK] {
+    for action in actions::ALL {
         let id = bench.office.ours(action.external_id).await?;
         let request =
             json!({"protocol": actions::PROTOCOL, "company_id": bench.company, "items": []});

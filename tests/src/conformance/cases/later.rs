@@ -45,27 +45,27 @@ async fn complete(bench: &Bench) -> Result<()> {
         (booking.credit.as_deref(), booking.invoices.len()),
         (Some("9000"), 0),
     )?;
-    let complete = Command::Complete { checkout: bench.checkout("complete") };
+    let complete = Command::Complete { name: bench.payment("complete") };
     same("what stands there", already(bench.perform(&complete).await?)?, booking)?;
     let told = async || Ok::<_, anyhow::Error>(ask_news(bench, &[], None).await?.credits);
     ensure!(
-        !told().await?.contains(&bench.checkout("complete")),
+        !told().await?.contains(&bench.payment("complete")),
         "a credit is told that nobody can take"
     );
 
     bench.post(invoice).await?;
     same("the posted invoice", bench.paid_state(invoice).await?.0, "not_paid")?;
-    ensure!(told().await?.contains(&bench.checkout("complete")), "the credit is not told");
+    ensure!(told().await?.contains(&bench.payment("complete")), "the credit is not told");
     let booking = booked(bench.perform(&complete).await?)?;
     same("the credit", booking.credit.as_deref(), Some("0"))?;
     same("what is left of the invoice", &*booking.invoices[0].residual, "0")?;
     bench.must_be_paid(invoice).await?;
     same("what stands there", already(bench.perform(&complete).await?)?, booking)?;
     ensure!(
-        !told().await?.contains(&bench.checkout("complete")),
+        !told().await?.contains(&bench.payment("complete")),
         "the credit is told though it is given"
     );
-    let nobody = Command::Complete { checkout: bench.checkout("nobody") };
+    let nobody = Command::Complete { name: bench.payment("nobody") };
     changed(&bench.perform(&nobody).await?, "not_booked")
 }
 
@@ -82,7 +82,7 @@ async fn second_invoice(bench: &Bench) -> Result<()> {
     let rest = bench.invoice(id).await?;
     let expected = if bench.series == 17 { "paid" } else { "not_paid" };
     same("the final invoice", &*bench.paid_state(rest).await?.0, expected)?;
-    let complete = Command::Complete { checkout: bench.checkout("final") };
+    let complete = Command::Complete { name: bench.payment("final") };
     let outcome = bench.perform(&complete).await?;
     let booking = if bench.series == 17 { already(outcome)? } else { booked(outcome)? };
     same("the credit", booking.credit.as_deref(), Some("0"))?;

@@ -79,7 +79,7 @@ async fn twice(bench: &Bench) -> Result<()> {
 }
 
 async fn edited_action(bench: &Bench) -> Result<()> {
-    for action in [actions::BOOK, actions::OBSERVE] {
+    for action in actions::ALL {
         let id = bench.office.ours(action.external_id).await?;
         let values = json!({"code": format!("{}\n# edited", action.text())});
         bench.office.write("ir.actions.server", id, values).await?;
@@ -100,7 +100,7 @@ async fn archived_bot(bench: &Bench) -> Result<()> {
 }
 
 async fn removed_action(bench: &Bench) -> Result<()> {
-    for action in [actions::BOOK, actions::OBSERVE] {
+    for action in actions::ALL {
         let id = bench.office.ours(action.external_id).await?;
         bench.office.unlink("ir.actions.server", id).await?;
         told(bench, NotReady::ActionMissing).await?;
@@ -129,12 +129,13 @@ async fn archived_method(bench: &Bench) -> Result<()> {
 /// Odoo archives a method with its last provider, and activates none before a provider has it.
 async fn orphaned_method(bench: &Bench) -> Result<()> {
     let (provider, method) = bench.provider_of(&bench.office).await?;
-    let mut ours = vec![provider];
+    let mut ours = vec![(bench.company, provider)];
     if let Some(second) = bench.second_if_made() {
-        ours.push(bench.provider_of(&bench.office.of(second)).await?.0);
+        ours.push((second, bench.provider_of(&bench.office.of(second)).await?.0));
     }
-    for one in &ours {
-        bench.office.write("payment.provider", *one, json!({"state": "disabled"})).await?;
+    for (company, one) in &ours {
+        let office = bench.office.of(*company);
+        office.write("payment.provider", *one, json!({"state": "disabled"})).await?;
     }
     let detached = json!({"provider_ids": [[3, provider]]});
     bench.office.write("payment.method", method, detached).await?;

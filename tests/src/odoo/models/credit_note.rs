@@ -1,16 +1,15 @@
 //! Credit notes: the reversal wizard, and what posting one does to its invoice.
 //!
-//! Facts: `odoo-api-2.md` 1.3, captures `2_65`, `2_66`.
+//! Facts: `odoo-api-2.md` 1.3, captures `2_65`, `2_66`. Not here: the notes our action drafts
+//! ([`super::refund`]).
 
 use serde_json::{Value as Json, json};
 
-use super::accounting::{self, active_ids};
+use super::accounting::active_ids;
+use super::refund;
 use crate::odoo::errors::Outcome;
-use crate::odoo::value::{Amount, Id, Record, Value};
+use crate::odoo::value::{Amount, Id, Record};
 use crate::odoo::world::Tx;
-
-/// The document type 61.
-const CREDIT_NOTE: Id = 3;
 
 /// `account.move.reversal.create`: it is about the invoices of the context.
 pub fn prepare_reversal(tx: &mut Tx<'_>, wizard: &mut Record) -> Outcome<()> {
@@ -37,42 +36,15 @@ pub fn refund_moves(tx: &mut Tx<'_>, wizards: &[Id]) -> Outcome<Json> {
     }))
 }
 
-/// A draft credit note of the whole invoice, a document of its orders too.
-pub fn reversal(tx: &mut Tx<'_>, invoice: Id, reason: &str) -> Outcome<Id> {
-    let of = tx.record("account.move", invoice)?;
-    let mut text = format!("Reversal of: {}", of.text("name"));
+/// A draft credit note of the whole invoice, which names it and why.
+fn reversal(tx: &mut Tx<'_>, invoice: Id, reason: &str) -> Outcome<Id> {
+    let mut text = format!("Reversal of: {}", tx.record("account.move", invoice)?.text("name"));
     if !reason.is_empty() {
         text = format!("{text}, {reason}");
     }
-    let mut note = Record::default()
-        .with("move_type", "out_refund")
-        .with("ref", text)
-        .with("reversed_entry_id", Value::Ref(invoice))
-        .with("l10n_latam_document_type_id", Value::Ref(CREDIT_NOTE));
-    for field in [
-        "partner_id",
-        "company_id",
-        "currency_id",
-        "journal_id",
-        "sim_orders",
-        "amount_untaxed",
-        "amount_tax",
-        "amount_total",
-    ] {
-        if let Some(value) = of.get(field) {
-            note.set(field, value.clone());
-        }
-    }
-    note.set("amount_residual", of.amount("amount_total"));
-    accounting::prepare_move(tx, &mut note);
-    let id = tx.insert("account.move", note)?;
-    let lines =
-        tx.ids_where("account.move.line", |line| line.reference("move_id") == Some(invoice));
-    for line in lines {
-        let line = tx.record("account.move.line", line)?.with("move_id", Value::Ref(id));
-        tx.insert("account.move.line", line)?;
-    }
-    Ok(id)
+    let note = refund::reverse(tx, invoice)?;
+    tx.update("account.move", note, |row| row.set("ref", text))?;
+    Ok(note)
 }
 
 /// A posted credit note and its unpaid invoice settle each other at once; a paid one leaves the

@@ -2,7 +2,7 @@
 //!
 //! [`base`] (users, actions, external ids), [`company`] (a new one and its journals), [`sale`]
 //! (orders, invoicing wizard), [`accounting`] (invoices, payments, reconciliation),
-//! [`credit_note`] (reversals), `closed` (accounts and periods), `terms` (early-payment
+//! [`credit_note`] and [`refund`] (reversals, activities), `closed` (accounts and periods), `terms` (early-payment
 //! discounts), [`payment`] (providers, transactions and their post-processing), [`portal`]
 //! (payments a customer begins). This file only sends each hook to the right one.
 
@@ -13,6 +13,7 @@ pub mod company;
 pub mod credit_note;
 pub mod payment;
 pub mod portal;
+pub mod refund;
 pub mod sale;
 pub mod technical;
 mod terms;

@@ -4,9 +4,10 @@
 //! Not here: payments ([`super::paid`]).
 
 use super::transaction::BY_CHECKOUT;
-use super::{Seen, Verdict, unknown_to_ventipay};
+use super::{Seen, Verdict, references, unknown_to_ventipay};
 use crate::domain::event::{CheckoutCanceled, Matched};
-use crate::domain::observe::{AtVentipay, Cancel, Candidate, Command};
+use crate::domain::name::PaymentName;
+use crate::domain::observe::{Ask, AtVentipay, Cancel, Candidate, Command, Lookup};
 use crate::domain::reason::{ParkReason, PendingReason, RecordReason};
 use crate::domain::settings::Settings;
 use crate::domain::state::{State, Status, Told};
@@ -20,11 +21,23 @@ pub(super) fn from_the_log(told: &Told, state: &State, settings: &Settings) -> O
     if state.told.iter().any(|other| same(&other)) {
         return Some(Verdict::Recorded(RecordReason::ToldBefore));
     }
-    if settings.mode.looks_for_transactions() {
+    if settings.mode.looks_for_transactions() || settings.asks_ventipay {
         return None;
     }
-    // Mode B has no transaction before it is paid.
+    // Mode B has no transaction before it is paid, and nobody can be asked.
     Some(paid_before(state).unwrap_or(Verdict::Recorded(RecordReason::NothingToCancel)))
+}
+
+/// Whom to ask, and where its transaction may be.
+pub(super) fn lookup(canceled: &CheckoutCanceled, settings: &Settings, body: &[u8]) -> Lookup {
+    let in_a = settings.mode.looks_for_transactions();
+    Lookup {
+        ask: Ask::Checkout(canceled.checkout.clone()),
+        names: vec![PaymentName::of_checkout(&canceled.checkout)],
+        carried: vec![canceled.checkout.to_string()],
+        references: if in_a { references(body, settings) } else { Vec::new() },
+        ..Lookup::default()
+    }
 }
 
 /// Judges by what was seen, or says what to cancel.
@@ -40,7 +53,9 @@ pub(super) fn judge(
         let document = booking.transaction.clone();
         return Err(Verdict::Parked(ParkReason::CanceledAfterPayment { document }));
     }
-    if let Some(verdict) = paid_before(state) {
+    // Who was asked knows of no payment; one that is told all the same is judged by itself.
+    let unsure = seen.ventipay == AtVentipay::NotAsked || state.booking.is_some();
+    if let Some(verdict) = paid_before(state).filter(|_| unsure) {
         return Err(verdict);
     }
     let Some(candidate) = find(canceled, &seen.odoo.candidates, settings) else {
@@ -51,7 +66,7 @@ pub(super) fn judge(
         "cancel" => Err(Verdict::Canceled { transaction: transaction.reference.clone() }),
         "draft" | "pending" | "error" => {
             let cancel = Cancel {
-                checkout: canceled.checkout.clone(),
+                name: PaymentName::of_checkout(&canceled.checkout),
                 id: candidate.id,
                 reference: transaction.reference.clone(),
                 state: transaction.state.clone(),
@@ -88,7 +103,7 @@ fn find<'a>(
 fn paid_before(state: &State) -> Option<Verdict> {
     let document = match (&state.booking, state.payment_told()) {
         (Some(booking), _) => booking.transaction.clone(),
-        (None, Some((first, _))) => first.webhook.event_id.to_string(),
+        (None, Some(payment)) => payment.told.webhook.event_id.to_string(),
         (None, None) => return None,
     };
     Some(Verdict::Parked(ParkReason::CanceledAfterPayment { document }))
@@ -105,10 +120,8 @@ fn confirm_with_ventipay(
             let not_yet = |status| PendingReason::NotCanceledYet { status };
             return Err(unknown_to_ventipay(told, not_yet));
         }
-        AtVentipay::Unreadable { .. } => {
-            return Err(Verdict::Pending(PendingReason::VentipayUnavailable));
-        }
         AtVentipay::Checkout(now) => now.status.as_str(),
+        _ => return Err(Verdict::Pending(PendingReason::VentipayUnavailable)),
     };
     let status = status.to_owned();
     match status.as_str() {

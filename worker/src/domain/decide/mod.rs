@@ -7,25 +7,40 @@
 //! 3. [`conclude`]: given what came of that, where does it rest?
 //!
 //! A paid checkout is judged in `paid`: what all modes share, then `transaction` (mode A)
-//! and `order` (mode B), in Hybrid one after the other. A canceled one in `canceled`.
+//! and `order` (mode B), in Hybrid one after the other. A canceled one in `canceled`, one of
+//! which money went back in `refunded`, what charges and payments tell in `payment`, disputes,
+//! subscriptions, their invoices and cards each in a file of theirs.
 //! [`rest`] turns a verdict into the fact it leaves. Not here: when a Pending event is tried
 //! again ([`crate::retry`]).
 
 mod canceled;
+mod card;
+mod currency;
+mod dispute;
+mod invoice;
 mod order;
 mod paid;
+mod payment;
+mod refunded;
 mod rest;
+mod subscription;
 mod transaction;
 
-use concilia_shared::config::Mode;
+use concilia_shared::config::{CustomerPolicy, Mode};
 
-use super::event::{Booking, Fact, Matched};
-use super::interpret::match_keys;
+use concilia_shared::id::CheckoutId;
+
+use super::event::{Booking, Matched, RefundBooking, Registration};
+use super::fact::Fact;
+use super::interpret::{customer_of, match_keys};
+use super::name::ObjectId;
 use super::observe::{AtVentipay, Command, InOdoo, Lookup, Outcome, Probe, Reference};
 use super::reason::{IgnoreReason, NotReady, ParkReason, PendingReason, RecordReason};
+use super::record::{Customer, Record, Recorded};
 use super::settings::Settings;
 use super::state::{State, Status, Told};
 
+pub use refunded::most_told;
 pub use rest::rest;
 
 /// Tries after which a checkout Ventipay does not know is given to a person: about 8 minutes
@@ -51,11 +66,20 @@ pub enum Verdict {
     Parked(ParkReason),
     /// In Odoo: by this booking, or found there (then without match).
     Booked(Box<Booking>, Option<Box<Matched>>, Option<Mode>),
+    /// What went back is in Odoo: entered, or found there; with the payment as it stands now.
+    Refunded(Box<RefundBooking>, Box<Booking>),
     /// Its transaction is cancelled in Odoo.
     Canceled {
         /// The transaction's reference.
         transaction: String,
     },
+    /// Its transaction is set to error in Odoo.
+    Failed {
+        /// The transaction's reference.
+        transaction: String,
+    },
+    /// A record of ours is written in Odoo.
+    Registered(Registration),
     /// The credit of its booking is with the invoices that came later.
     Completed(Box<Booking>),
 }
@@ -76,9 +100,11 @@ pub enum Decision {
     Rest(Verdict),
     /// Do this; what it is for was found so.
     Do(Command, Option<Matched>),
+    /// Nobody told of this checkout, and Ventipay says that it was paid: take it in first.
+    Learn(CheckoutId),
 }
 
-/// What was seen of a checkout.
+/// What was seen of what an event is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// In Odoo.
@@ -90,16 +116,20 @@ pub struct Seen {
 /// Judges an event from the log alone, or says what to look up. `body` is its payload, for
 /// the keys: they follow today's settings, not those of the day it came.
 pub fn plan(told: &Told, state: &State, settings: &Settings, body: Option<&[u8]>) -> Plan {
-    let judged = match &told.webhook.fact {
-        Fact::Other => Some(Verdict::Recorded(RecordReason::NothingToDo)),
-        Fact::Unreadable { problem } => {
-            Some(Verdict::Parked(ParkReason::Unreadable { problem: problem.clone() }))
-        }
-        Fact::CheckoutPaid(_) | Fact::CheckoutCanceled(_) => other_environment(told, settings),
-    };
-    let judged = judged.or_else(|| match &told.webhook.fact {
+    if let Some(verdict) = of_itself(told) {
+        return Plan::Rest(verdict);
+    }
+    let judged = other_environment(told, settings).or_else(|| match &told.webhook.fact {
         Fact::CheckoutPaid(paid) => paid::from_the_log(told, paid, state, settings),
         Fact::CheckoutCanceled(_) => canceled::from_the_log(told, state, settings),
+        Fact::CheckoutRefunded(refunded) => refunded::from_the_log(told, refunded, state, settings),
+        Fact::PaymentTold(payment) => payment::from_the_log(told, payment, state, settings),
+        Fact::DisputeTold(dispute) => dispute::from_the_log(dispute, state, settings),
+        Fact::SubscriptionTold(subscription) => {
+            subscription::from_the_log(told, subscription, state)
+        }
+        Fact::InvoiceTold(invoice) => invoice::from_the_log(told, invoice, state, settings),
+        Fact::CardEnrolled(_) => card::from_the_log(settings),
         Fact::Other | Fact::Unreadable { .. } => None,
     });
     if let Some(verdict) = judged {
@@ -108,24 +138,26 @@ pub fn plan(told: &Told, state: &State, settings: &Settings, body: Option<&[u8]>
     if settings.company_id.is_none() {
         return Plan::Rest(Verdict::Pending(PendingReason::NotReady { why: NotReady::NoOdoo }));
     }
-    match (body, &told.webhook.fact) {
-        (None, _) => Plan::Rest(Verdict::Parked(ParkReason::PayloadErased)),
-        (Some(body), Fact::CheckoutPaid(paid)) => {
-            let checkout = paid.checkout.clone();
-            let (references, probes) = paid::places(told, settings, body);
-            let domain = settings.domain.clone().filter(|_| told.chosen.is_none());
-            Plan::LookUp(Lookup { checkout, references, probes, domain })
+    // Erased payloads hold back only what is found by their keys.
+    let keys = body.ok_or(Plan::Rest(Verdict::Parked(ParkReason::PayloadErased)));
+    let lookup = match &told.webhook.fact {
+        Fact::CheckoutPaid(paid) => keys.map(|body| paid::lookup(told, paid, settings, body)),
+        Fact::CheckoutCanceled(canceled) => {
+            keys.map(|body| canceled::lookup(canceled, settings, body))
         }
-        (Some(body), Fact::CheckoutCanceled(canceled)) => Plan::LookUp(Lookup {
-            checkout: canceled.checkout.clone(),
-            references: references(body, settings),
-            probes: Vec::new(),
-            domain: None,
-        }),
-        (Some(_), Fact::Other | Fact::Unreadable { .. }) => {
-            Plan::Rest(Verdict::Recorded(RecordReason::NothingToDo))
+        Fact::CheckoutRefunded(refunded) => Ok(refunded::lookup(refunded, state)),
+        Fact::PaymentTold(payment) => keys.map(|body| payment::lookup(payment, settings, body)),
+        Fact::DisputeTold(dispute) => Ok(dispute::lookup(dispute)),
+        Fact::SubscriptionTold(subscription) => {
+            Ok(subscription::lookup(subscription, settings, body))
         }
-    }
+        Fact::InvoiceTold(invoice) => keys.map(|body| invoice::lookup(invoice, settings, body)),
+        Fact::CardEnrolled(_) => keys.and_then(|body| card::lookup(settings, body)),
+        Fact::Other | Fact::Unreadable { .. } => {
+            Err(Plan::Rest(Verdict::Recorded(RecordReason::NothingToDo)))
+        }
+    };
+    lookup.map_or_else(|rest| rest, Plan::LookUp)
 }
 
 /// Judges an event by what was seen, or says what to do. `lookup` is what was asked.
@@ -139,6 +171,16 @@ pub fn decide(
     let judged = match &told.webhook.fact {
         Fact::CheckoutPaid(paid) => paid::judge(told, paid, lookup, seen, settings),
         Fact::CheckoutCanceled(canceled) => canceled::judge(told, canceled, state, seen, settings),
+        Fact::CheckoutRefunded(refunded) => {
+            return refunded::judge(told, refunded, state, lookup, seen, settings);
+        }
+        Fact::PaymentTold(payment) => payment::judge(told, payment, lookup, seen, settings),
+        Fact::DisputeTold(dispute) => dispute::judge(told, dispute, state, lookup, seen, settings),
+        Fact::SubscriptionTold(subscription) => {
+            subscription::judge(subscription, state, lookup, seen, settings)
+        }
+        Fact::InvoiceTold(invoice) => invoice::judge(told, invoice, lookup, seen, settings),
+        Fact::CardEnrolled(card) => card::judge(card, lookup, settings),
         Fact::Other | Fact::Unreadable { .. } => Err(without_account(told)),
     };
     match judged {
@@ -150,37 +192,69 @@ pub fn decide(
 /// Judges what came of a command. `None`: somebody else is at it, ask again.
 pub fn conclude(command: &Command, outcome: Outcome, matched: Option<Matched>) -> Option<Verdict> {
     let mode = match command {
-        Command::Book(_) => Mode::B,
-        Command::Confirm(_) => Mode::A,
+        Command::Book(_) => Some(Mode::B),
+        Command::Confirm(_) => Some(Mode::A),
         Command::Complete { .. } => return complete(outcome),
-        Command::Cancel(cancel) => {
-            return Some(match outcome {
-                Outcome::Canceled { transaction } => Verdict::Canceled { transaction },
-                Outcome::Again => return None,
-                other => unfinished(other, &cancel.reference),
-            });
-        }
+        _ => None,
     };
-    Some(match outcome {
-        Outcome::Booked(booking) => {
-            Verdict::Booked(Box::new(booking), matched.map(Box::new), Some(mode))
+    Some(match (outcome, command) {
+        (Outcome::Again, _) => return None,
+        (
+            Outcome::Booked(booking),
+            Command::Book(_) | Command::Confirm(_) | Command::PayInvoice(_),
+        ) => Verdict::Booked(Box::new(booking), matched.map(Box::new), mode),
+        (Outcome::Refunded(refund, booking), Command::Refund(_)) => {
+            Verdict::Refunded(Box::new(refund), Box::new(booking))
         }
-        Outcome::Again => return None,
-        other => unfinished(other, command.checkout().as_str()),
+        (Outcome::Canceled { transaction }, Command::Cancel(_)) => {
+            Verdict::Canceled { transaction }
+        }
+        (Outcome::Failed { transaction }, Command::Fail(_)) => Verdict::Failed { transaction },
+        (Outcome::Recorded(recorded), Command::Record(record)) => {
+            return registered(recorded, record);
+        }
+        (other, Command::Cancel(cancel) | Command::Fail(cancel)) => {
+            unfinished(other, &cancel.reference)
+        }
+        (other, command) => unfinished(other, &command.name()),
     })
+}
+
+/// What came of writing a record of ours. What stands in the way of that holds up no booking.
+fn registered(recorded: Recorded, record: &Record) -> Option<Verdict> {
+    let registration = |transaction| {
+        let state = record.state().to_owned();
+        Verdict::Registered(Registration { record: record.name(), state, transaction })
+    };
+    Some(match recorded {
+        Recorded::Done(done) => registration(done.transaction),
+        Recorded::Same => registration(None),
+        Recorded::Again => return None,
+        Recorded::Changed { what } => Verdict::Pending(PendingReason::Changed { what }),
+        Recorded::NoCustomer => Verdict::Pending(PendingReason::NoCustomer),
+        Recorded::AmbiguousCustomer => Verdict::Parked(ParkReason::AmbiguousCustomer),
+        Recorded::NoModels => Verdict::Pending(no_models()),
+        Recorded::Refused { why, detail } => {
+            Verdict::Parked(ParkReason::RefusedByOdoo { why, detail })
+        }
+    })
+}
+
+/// Records of ours cannot be written until somebody runs `odoo setup`; money still can.
+pub fn no_models() -> PendingReason {
+    let trouble = PendingReason::NotReady { why: NotReady::NoModels };
+    PendingReason::OnlyThis { trouble: Box::new(trouble) }
 }
 
 /// What came of anything that was not done.
 fn unfinished(outcome: Outcome, of: &str) -> Verdict {
     match outcome {
         // Somebody did it between our look and our call: look again, and judge all of it.
-        Outcome::Booked(_) | Outcome::Already(_) | Outcome::Canceled { .. } | Outcome::Again => {
-            Verdict::Pending(PendingReason::Changed { what: format!("booked {of}") })
-        }
         Outcome::Changed { what } => Verdict::Pending(PendingReason::Changed { what }),
         Outcome::Refused { why, detail } => {
             Verdict::Parked(ParkReason::RefusedByOdoo { why, detail })
         }
+        _ => Verdict::Pending(PendingReason::Changed { what: format!("booked {of}") }),
     }
 }
 
@@ -197,15 +271,28 @@ fn complete(outcome: Outcome) -> Option<Verdict> {
 
 /// What can be said of an event whose account is not configured: what needs no account.
 pub fn without_account(told: &Told) -> Verdict {
+    of_itself(told)
+        .unwrap_or(Verdict::Pending(PendingReason::NotReady { why: NotReady::NoAccount }))
+}
+
+/// What an event says of itself, whatever the account.
+fn of_itself(told: &Told) -> Option<Verdict> {
     match &told.webhook.fact {
-        Fact::Other => Verdict::Recorded(RecordReason::NothingToDo),
+        Fact::Other => Some(Verdict::Recorded(RecordReason::NothingToDo)),
         Fact::Unreadable { problem } => {
-            Verdict::Parked(ParkReason::Unreadable { problem: problem.clone() })
+            Some(Verdict::Parked(ParkReason::Unreadable { problem: problem.clone() }))
         }
-        Fact::CheckoutPaid(_) | Fact::CheckoutCanceled(_) => {
-            Verdict::Pending(PendingReason::NotReady { why: NotReady::NoAccount })
-        }
+        _ => None,
     }
+}
+
+/// Whom the payload names; `None` where it names nobody.
+fn customer(body: Option<&[u8]>, id: Option<&ObjectId>, settings: &Settings) -> Option<Customer> {
+    let mut customer = body.map(customer_of).unwrap_or_default();
+    customer.id = customer.id.or_else(|| id.map(ToString::to_string));
+    customer.create = settings.customers == CustomerPolicy::Create;
+    let named = customer.id.is_some() || customer.rut.is_some() || customer.email.is_some();
+    named.then_some(customer)
 }
 
 fn other_environment(told: &Told, settings: &Settings) -> Option<Verdict> {

@@ -6,8 +6,8 @@ use concilia_shared::config::{CreditPolicy, QuotationPolicy};
 use concilia_shared::money::Money;
 use jiff::civil::Date;
 
-use super::Verdict;
 use super::paid::{in_the_way, of_company_and_alive, unless_accepted, values};
+use super::{Verdict, currency};
 use crate::domain::event::{CheckoutPaid, Matched};
 use crate::domain::observe::{Accepted, Book, Command, Found, InOdoo, Invoice, Order, Probe};
 use crate::domain::reason::{NotReady, ParkReason, PendingReason};
@@ -21,7 +21,8 @@ pub(super) fn judge(
     date: Date,
     settings: &Settings,
 ) -> Result<(Command, Option<Matched>), Verdict> {
-    in_the_way(paid, &odoo.transactions)?;
+    let names = paid.names();
+    in_the_way(&names, &odoo.transactions)?;
     let (order, probe) = find(&odoo.probes)?;
     let mut accepted = Accepted::default();
     check(told, paid, order, settings, &mut accepted)?;
@@ -31,7 +32,7 @@ pub(super) fn judge(
     }
     let draft = ["draft", "sent"].contains(&order.state.as_str());
     let book = Book {
-        checkout: paid.checkout.clone(),
+        names,
         amount: paid.amount,
         date,
         order: order.clone(),
@@ -79,11 +80,7 @@ fn check(
 ) -> Result<(), Verdict> {
     of_company_and_alive(order, settings)?;
     let document = order.name.clone();
-    if order.currency != paid.amount.currency.code() {
-        let expected = order.currency.clone();
-        let reason = ParkReason::CurrencyMismatch { paid: paid.amount, expected, document };
-        return Err(Verdict::Parked(reason));
-    }
+    currency::check(paid.amount, &order.currency, &document, settings)?;
     if let Some(other) = order.transactions.first() {
         let by = format!("{} ({})", other.reference, other.state);
         unless_accepted(told, ParkReason::AlreadyPaid { document: document.clone(), by })?;
@@ -120,7 +117,7 @@ fn invoices_to_pay<'a>(
         if invoice.company_id != order.company_id {
             return Err(Verdict::Parked(ParkReason::OtherCompany { document }));
         }
-        if invoice.currency != paid.amount.currency.code() {
+        if invoice.currency != order.currency {
             let expected = invoice.currency.clone();
             let reason = ParkReason::CurrencyMismatch { paid: paid.amount, expected, document };
             return Err(Verdict::Parked(reason));

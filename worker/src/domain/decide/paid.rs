@@ -10,8 +10,9 @@ use jiff::tz::TimeZone;
 
 use super::{BY_HAND, Seen, Verdict, order, probes, references, transaction, unknown_to_ventipay};
 use crate::domain::event::{Booking, CheckoutPaid, Fact, Matched};
+use crate::domain::name::PaymentName;
 use crate::domain::observe::{
-    AtVentipay, CheckoutNow, Command, InOdoo, Lookup, Order, Probe, Reference, Transaction,
+    Ask, AtVentipay, CheckoutNow, Command, InOdoo, Lookup, Order, Probe, Reference, Transaction,
 };
 use crate::domain::reason::{ParkReason, PendingReason, RecordReason};
 use crate::domain::settings::Settings;
@@ -46,12 +47,23 @@ pub(super) fn from_the_log(
     canceled.then_some(Verdict::Parked(ParkReason::NotPayable { status }))
 }
 
+/// Whom to ask, and where it may be found.
+pub(super) fn lookup(told: &Told, paid: &CheckoutPaid, settings: &Settings, body: &[u8]) -> Lookup {
+    let (references, probes) = places(told, settings, body);
+    let payment = paid.payment.as_ref().map(ToString::to_string);
+    Lookup {
+        ask: Ask::Checkout(paid.checkout.clone()),
+        names: paid.names(),
+        carried: std::iter::once(paid.checkout.to_string()).chain(payment).collect(),
+        references,
+        probes,
+        domain: settings.domain.clone().filter(|_| told.chosen.is_none()),
+        ..Lookup::default()
+    }
+}
+
 /// Where it may be found. A person's choice is looked for everywhere, and nothing else is.
-pub(super) fn places(
-    told: &Told,
-    settings: &Settings,
-    body: &[u8],
-) -> (Vec<Reference>, Vec<Probe>) {
+fn places(told: &Told, settings: &Settings, body: &[u8]) -> (Vec<Reference>, Vec<Probe>) {
     if let Some(value) = &told.chosen {
         let path = BY_HAND.to_owned();
         let reference = Reference { path: path.clone(), value: value.clone() };
@@ -85,8 +97,11 @@ pub(super) fn judge(
     let date = day(paid_at(told, paid, checkout));
     let chosen = told.chosen.is_some();
     if settings.mode.looks_for_transactions() || chosen {
-        if let Some(candidate) = transaction::find(paid, lookup, &seen.odoo)? {
-            let judged = transaction::judge(told, paid, candidate, &seen.odoo, date, settings);
+        let names = paid.names();
+        let name = PaymentName::of_checkout(&paid.checkout);
+        if let Some(candidate) = transaction::find(&name, lookup, &seen.odoo)? {
+            let paid = transaction::Paid { names: &names, amount: paid.amount, date };
+            let judged = transaction::judge(told, &paid, candidate, &seen.odoo, settings);
             let differs =
                 matches!(judged, Err(Verdict::Parked(ParkReason::TransactionMismatch { .. })));
             // A person chose an order: its transaction need not fit.
@@ -132,14 +147,14 @@ fn told_before(told: &Told, paid: &CheckoutPaid, state: &State) -> Option<Verdic
     if state.closed_by_hand(told) {
         return Some(Verdict::Recorded(RecordReason::ToldBefore));
     }
-    let (first, earlier) = state.payment_told()?;
-    if first.webhook.event_id == told.webhook.event_id {
+    let first = state.payment_told()?;
+    if first.told.webhook.event_id == told.webhook.event_id {
         return None;
     }
-    if earlier.amount == paid.amount {
+    if first.amount == paid.amount {
         return Some(Verdict::Recorded(RecordReason::ToldBefore));
     }
-    Some(Verdict::Parked(contradiction(paid, earlier.amount)))
+    Some(Verdict::Parked(contradiction(paid, first.amount)))
 }
 
 fn contradiction(paid: &CheckoutPaid, answered: Money) -> ParkReason {
@@ -156,7 +171,7 @@ fn paid_at(told: &Told, paid: &CheckoutPaid, now: Option<&CheckoutNow>) -> Times
 }
 
 /// The day, in the merchant's country, not in UTC: after 20:00 they differ.
-fn day(at: Timestamp) -> Date {
+pub(super) fn day(at: Timestamp) -> Date {
     let santiago = TimeZone::get("America/Santiago")
         .unwrap_or_else(|_| unreachable!("the time zone database is part of the build"));
     at.to_zoned(santiago).date()
@@ -172,49 +187,49 @@ fn judge_booked(
         let document = booking.transaction.clone();
         return Verdict::Parked(ParkReason::OtherCompany { document });
     }
-    match odoo.booked_state.as_deref() {
-        None | Some("done") if booking.amount == paid.amount => {
+    let by_another = odoo.booked_name.as_ref().filter(|name| **name != paid.checkout.as_str());
+    match (odoo.booked_state.as_deref(), by_another) {
+        (None | Some("done"), Some(name)) if booking.amount == paid.amount => {
+            Verdict::Recorded(RecordReason::BookedElsewhere { name: name.clone() })
+        }
+        (None | Some("done"), None) if booking.amount == paid.amount => {
             // Mode B names its transaction after the checkout; mode A confirms one of Odoo's.
             let by_b = booking.transaction == paid.checkout.as_str();
             let mode = if by_b { Mode::B } else { Mode::A };
             Verdict::Booked(Box::new(booking.clone()), None, Some(mode))
         }
-        None | Some("done") => {
+        (None | Some("done"), _) => {
             let booked = in_words(booking.amount);
             Verdict::Parked(ParkReason::BookedDifferently { paid: paid.amount, booked })
         }
-        Some(state) => Verdict::Parked(ParkReason::BookedDifferently {
+        (Some(state), _) => Verdict::Parked(ParkReason::BookedDifferently {
             paid: paid.amount,
             booked: format!("{} ({state})", in_words(booking.amount)),
         }),
     }
 }
 
-/// What Ventipay says now, where it was asked; else what the signed body says.
+/// What Ventipay says now, where it was asked; else what the signed body says. What went back
+/// since is no reason to wait: the payment is entered whole, and its refund after it.
 fn confirm_with_ventipay<'a>(
     told: &Told,
     paid: &CheckoutPaid,
     at_ventipay: &'a AtVentipay,
 ) -> Result<Option<&'a CheckoutNow>, Verdict> {
-    let (status, amount, refunded, disputed, checkout) = match at_ventipay {
+    let (status, amount, disputed, checkout) = match at_ventipay {
         AtVentipay::NotAsked => {
             let status = paid.status.as_deref().unwrap_or("paid");
-            (status, paid.amount, paid.refunded, paid.disputed, None)
+            (status, paid.amount, paid.disputed, None)
         }
         AtVentipay::Unknown => {
             return Err(unknown_to_ventipay(told, |status| PendingReason::NotPaidYet { status }));
         }
-        AtVentipay::Unreadable { .. } => {
-            return Err(Verdict::Pending(PendingReason::VentipayUnavailable));
-        }
-        AtVentipay::Checkout(now) => {
-            (now.status.as_str(), now.amount, now.refunded, now.disputed, Some(now))
-        }
+        AtVentipay::Checkout(now) => (now.status.as_str(), now.amount, now.disputed, Some(now)),
+        _ => return Err(Verdict::Pending(PendingReason::VentipayUnavailable)),
     };
     let disputed = disputed && !accepted(told, |reason| *reason == ParkReason::Disputed);
     match status {
         _ if amount != paid.amount => Err(Verdict::Parked(contradiction(paid, amount))),
-        _ if refunded => Err(Verdict::Parked(ParkReason::Refunded)),
         _ if disputed => Err(Verdict::Parked(ParkReason::Disputed)),
         "paid" => Ok(checkout),
         "canceled" | "expired" => {
@@ -239,11 +254,11 @@ pub(super) fn of_company_and_alive(order: &Order, settings: &Settings) -> Result
 /// A transaction that carries the checkout's name, and so stands in the way of ours: a
 /// reference is unique in every state; one that is dead carries only its provider's reference.
 pub(super) fn in_the_way<'a>(
-    paid: &CheckoutPaid,
+    names: &[PaymentName],
     others: impl IntoIterator<Item = &'a Transaction>,
 ) -> Result<(), Verdict> {
     let living = |other: &&Transaction| {
-        other.reference == paid.checkout.as_str()
+        names.iter().any(|name| other.reference == name.as_str())
             || !["cancel", "error"].contains(&other.state.as_str())
     };
     match others.into_iter().find(living) {

@@ -29,7 +29,12 @@ pub fn rest(
             let matched = matched.map(|matched| *matched);
             Event::Booked { about, booking: *booking, matched, mode }
         }
+        Verdict::Refunded(refund, booking) => {
+            Event::Refunded { about, refund: *refund, booking: *booking }
+        }
         Verdict::Canceled { transaction } => Event::TransactionCanceled { about, transaction },
+        Verdict::Failed { transaction } => Event::TransactionFailed { about, transaction },
+        Verdict::Registered(registration) => Event::Registered { about, registration },
         Verdict::Completed(booking) => Event::Completed { about, booking: *booking },
         Verdict::Pending(reason) => pending(told, reason, schedule, now, jitter),
     }
@@ -47,6 +52,18 @@ fn pending(
     if reason.is_weather() {
         let since = bad_since(&told.status, since);
         let due_at = now + retry::weather_after(schedule, since, now, jitter);
+        return Event::Pended { about, reason, attempt: tried, since, due_at };
+    }
+    // Nothing outside its own stream can help it, and what happens there makes it due.
+    if reason == PendingReason::NotBookedYet {
+        let due_at = since + retry::give_up_after(schedule);
+        if due_at <= now {
+            let waiting_for = Box::new(reason);
+            return Event::Parked {
+                about,
+                reason: ParkReason::RetriesExhausted { attempts: tried, waiting_for },
+            };
+        }
         return Event::Pended { about, reason, attempt: tried, since, due_at };
     }
     // Woken before its time: a look that finds nothing new uses up no try.

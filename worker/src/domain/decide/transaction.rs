@@ -7,8 +7,9 @@ use concilia_shared::money::Money;
 use jiff::civil::Date;
 
 use super::paid::{in_the_way, of_company_and_alive, unless_accepted};
-use super::{REFERENCE_FIELD, Verdict};
-use crate::domain::event::{CheckoutPaid, Matched};
+use super::{REFERENCE_FIELD, Verdict, currency};
+use crate::domain::event::Matched;
+use crate::domain::name::PaymentName;
 use crate::domain::observe::{
     Accepted, Candidate, Command, Confirm, InOdoo, Invoice, Lookup, Order, Transaction,
 };
@@ -19,10 +20,21 @@ use crate::domain::state::Told;
 /// What a candidate that carries the checkout's own id is found by.
 pub(super) const BY_CHECKOUT: &str = "checkout";
 
+/// A payment a transaction is to be confirmed by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Paid<'a> {
+    /// Its names, the one it is booked under first.
+    pub(super) names: &'a [PaymentName],
+    /// What was paid.
+    pub(super) amount: Money,
+    /// The day, in America/Santiago.
+    pub(super) date: Date,
+}
+
 /// The transaction the payment is for: the one that carries the checkout's id, else the first
 /// reference that leads to one.
 pub(super) fn find<'a>(
-    paid: &CheckoutPaid,
+    name: &PaymentName,
     lookup: &Lookup,
     odoo: &'a InOdoo,
 ) -> Result<Option<&'a Candidate>, Verdict> {
@@ -33,7 +45,7 @@ pub(super) fn find<'a>(
         (Some(_), Some(_)) => {
             let named = ours().filter(|candidate| candidate.found_by == BY_CHECKOUT);
             return Err(Verdict::Parked(ParkReason::Ambiguous {
-                value: paid.checkout.to_string(),
+                value: name.to_string(),
                 orders: named.map(|one| one.transaction.reference.clone()).collect(),
             }));
         }
@@ -45,25 +57,24 @@ pub(super) fn find<'a>(
 
 pub(super) fn judge(
     told: &Told,
-    paid: &CheckoutPaid,
+    paid: &Paid<'_>,
     candidate: &Candidate,
     odoo: &InOdoo,
-    date: Date,
     settings: &Settings,
 ) -> Result<(Command, Option<Matched>), Verdict> {
     let transaction = &candidate.transaction;
     check_transaction(paid, transaction, settings)?;
     let others = odoo.transactions.iter().filter(|other| other.reference != transaction.reference);
-    in_the_way(paid, others)?;
+    in_the_way(paid.names, others)?;
     let mut accepted = Accepted::default();
     for order in &candidate.orders {
         check_order(told, paid, order, settings, &mut accepted)?;
     }
     check_invoices(told, paid, candidate, settings, &mut accepted)?;
     let confirm = Confirm {
-        checkout: paid.checkout.clone(),
+        names: paid.names.to_vec(),
         amount: paid.amount,
-        date,
+        date: paid.date,
         currency: transaction.currency.clone(),
         candidate: candidate.clone(),
         accepted,
@@ -78,33 +89,33 @@ pub(super) fn judge(
 
 /// A transaction that was cancelled or failed may still be paid: the customer came back.
 fn check_transaction(
-    paid: &CheckoutPaid,
+    paid: &Paid<'_>,
     transaction: &Transaction,
     settings: &Settings,
 ) -> Result<(), Verdict> {
     let document = transaction.reference.clone();
     let open = ["draft", "pending", "cancel", "error"].contains(&transaction.state.as_str());
     let amount = Money::from_decimal(&transaction.amount, paid.amount.currency);
-    let reason = if Some(transaction.company_id) != settings.company_id {
-        ParkReason::OtherCompany { document }
-    } else if !open {
+    if Some(transaction.company_id) != settings.company_id {
+        return Err(Verdict::Parked(ParkReason::OtherCompany { document }));
+    }
+    if !open {
         let by = transaction.provider_reference.as_deref().unwrap_or("-");
-        ParkReason::NameTaken { document, by: format!("{by} ({})", transaction.state) }
-    } else if transaction.currency != paid.amount.currency.code() {
-        let expected = transaction.currency.clone();
-        ParkReason::CurrencyMismatch { paid: paid.amount, expected, document }
-    } else if amount != Ok(paid.amount) {
+        let by = format!("{by} ({})", transaction.state);
+        return Err(Verdict::Parked(ParkReason::NameTaken { document, by }));
+    }
+    currency::check(paid.amount, &transaction.currency, &document, settings)?;
+    if amount != Ok(paid.amount) {
         let expected = transaction.amount.clone();
-        ParkReason::TransactionMismatch { paid: paid.amount, expected, document }
-    } else {
-        return Ok(());
-    };
-    Err(Verdict::Parked(reason))
+        let reason = ParkReason::TransactionMismatch { paid: paid.amount, expected, document };
+        return Err(Verdict::Parked(reason));
+    }
+    Ok(())
 }
 
 fn check_order(
     told: &Told,
-    paid: &CheckoutPaid,
+    paid: &Paid<'_>,
     order: &Order,
     settings: &Settings,
     accepted: &mut Accepted,
@@ -129,7 +140,7 @@ fn check_order(
 /// What Odoo would pay with it must be posted, and still owe as much.
 fn check_invoices(
     told: &Told,
-    paid: &CheckoutPaid,
+    paid: &Paid<'_>,
     candidate: &Candidate,
     settings: &Settings,
     accepted: &mut Accepted,
@@ -146,7 +157,7 @@ fn check_invoices(
             ParkReason::OtherCompany { document: name() }
         } else if invoice.state != "posted" {
             ParkReason::InvoiceNotPosted { document: name() }
-        } else if invoice.currency != paid.amount.currency.code() {
+        } else if invoice.currency != candidate.transaction.currency {
             let expected = invoice.currency.clone();
             ParkReason::CurrencyMismatch { paid: paid.amount, expected, document: name() }
         } else {

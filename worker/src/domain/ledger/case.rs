@@ -7,25 +7,34 @@
 //! transaction Odoo made, then `its order …` and `its invoice ID TOTAL …` · `chosen ORDER` ·
 //! `accepted REASON …` · `booked AMOUNT CURRENCY [state S] [company N]` · `ventipay STATUS [AMOUNT CURRENCY] [refunded]
 //! [disputed] [at T]` · `unknown field F` · `setting …` · `told EVENT AMOUNT CURRENCY [then …]` ·
-//! `told EVENT canceled [then canceled]`.
+//! `told EVENT canceled [then canceled]` · `told EVENT refunded AMOUNT CURRENCY [then refunded]`.
+//! `booked` may go on with `[as NAME] [in CURRENCY] [refunded AMOUNT]`, decimal text too; `ventipay` with
+//! `[back AMOUNT]`, what was refunded in all.
+//! What is told: `paid …`, `canceled …`, `refunded [AMOUNT CURRENCY|unclear] [late S]`, `charge …` and
+//! `payment …` as [`payment_fact`] reads them, `other`, `unreadable`.
 //! Amounts of `paid`, `told`, `ventipay` are minor units, as Ventipay sends them; all others are
 //! decimal text, as Odoo answers.
 
-use concilia_shared::config::{CreditPolicy, Environment, Mode, QuotationPolicy, Retry};
+use concilia_shared::config::{
+    CreditNotePolicy, CreditPolicy, Environment, Mode, QuotationPolicy, Retry, UfPolicy,
+};
 use concilia_shared::id::EventId;
 use concilia_shared::money::{Currency, Money};
 use jiff::Timestamp;
 
 use super::given::{
     NOON, acceptable, after, body, booking, canceled_fact, candidate, invoice, money,
-    nothing_in_odoo, number, order, paid_fact, settings, timestamp, transaction, webhook,
+    nothing_in_odoo, number, order, paid_fact, payment_fact, refund_booking, refunded_fact,
+    settings, timestamp, transaction, webhook,
 };
 use crate::domain::decide::{Decision, Plan, Seen, Verdict, decide, plan, rest};
-use crate::domain::event::{Booking, Event, Fact};
+use crate::domain::event::{Booking, Event};
+use crate::domain::fact::Fact;
 use crate::domain::observe::{
-    Accepted, AtVentipay, CheckoutNow, Command, Found, Lookup, Order, Outcome, Probe, Transaction,
+    Accepted, AtVentipay, CheckoutNow, Command, Found, Lookup, Order, Outcome, Probe, Refunded,
+    Transaction,
 };
-use crate::domain::reason::{IgnoreReason, ParkReason, Problem};
+use crate::domain::reason::{IgnoreReason, ParkReason, PendingReason, Problem, RecordReason};
 use crate::domain::settings::Settings;
 use crate::domain::state::{State, Told};
 use crate::retry::Jitter;
@@ -105,7 +114,20 @@ impl Case {
             ["booked", amount, currency, rest @ ..] => {
                 let amount =
                     Money::from_decimal(amount, Currency::parse(currency).unwrap()).unwrap();
-                self.seen.odoo.booked = Some(booking("chk_1", amount));
+                let name = after(rest, "as").unwrap_or("chk_1");
+                self.seen.odoo.booked = Some(booking(name, amount));
+                self.seen.odoo.booked_name = Some(name.to_owned());
+                self.seen.odoo.booked_currency =
+                    Some(after(rest, "in").unwrap_or(currency).to_owned());
+                self.seen.odoo.refunds = after(rest, "refunded")
+                    .map(|amount| Refunded {
+                        transaction: format!("{name}-refund-after-0"),
+                        amount: amount.to_owned(),
+                        payment: Some("PBNK1/2026/00002".to_owned()),
+                        date: None,
+                    })
+                    .into_iter()
+                    .collect();
                 self.seen.odoo.booked_state =
                     Some(after(rest, "state").unwrap_or("done").to_owned());
                 self.seen.odoo.booked_company_id = Some(number(after(rest, "company"), 1));
@@ -119,8 +141,10 @@ impl Case {
                     status: (*status).to_owned(),
                     amount: money(amount, currency),
                     refunded: rest.contains(&"refunded"),
+                    refunded_amount: after(rest, "back").map(|back| money(back, currency)),
                     disputed: rest.contains(&"disputed"),
                     paid_at: after(rest, "at").map(timestamp),
+                    payment_id: None,
                 });
             }
             ["told", event, "canceled", rest @ ..] => {
@@ -129,6 +153,17 @@ impl Case {
                     let about = EventId::parse(*event).unwrap();
                     let transaction = "1001".to_owned();
                     self.state.apply(&Event::TransactionCanceled { about, transaction });
+                }
+            }
+            ["told", event, "refunded", amount, currency, rest @ ..] => {
+                let refunded = money(amount, currency);
+                let told = webhook(event, refunded_fact(Some(refunded)));
+                self.state.apply(&Event::WebhookReceived(told));
+                if after(rest, "then").is_some() {
+                    let about = EventId::parse(*event).unwrap();
+                    let booking = self.state.booking.clone().unwrap();
+                    let refund = refund_booking("chk_1-refund-after-0", refunded, refunded);
+                    self.state.apply(&Event::Refunded { about, refund, booking });
                 }
             }
             ["told", event, amount, currency, rest @ ..] => {
@@ -153,6 +188,9 @@ impl Case {
             ["no_odoo"] => self.settings.company_id = None,
             ["no_key"] => self.settings.asks_ventipay = false,
             ["erased"] => self.erased = true,
+            ["uf", "UF"] => self.settings.uf = UfPolicy::Uf,
+            ["uf", "CLF"] => self.settings.uf = UfPolicy::Clf,
+            ["draft_credit_notes"] => self.settings.credit_notes = CreditNotePolicy::Draft,
             ["book_from", at] => self.settings.book_from = Some(timestamp(at)),
             _ => panic!("the ledger does not know the setting: {words:?}"),
         }
@@ -176,6 +214,21 @@ impl Case {
                 Event::Booked { about, booking, matched: None, mode: None }
             }
             Some("parked") => Event::Parked { about, reason: ParkReason::Refunded },
+            Some("waits") => Event::Pended {
+                about,
+                reason: PendingReason::NoMatch { looked_for: Vec::new() },
+                attempt: 1,
+                since: timestamp(NOON),
+                due_at: timestamp("2026-02-01T12:00:00Z"),
+            },
+            Some("before") => {
+                let book_from = timestamp("2026-02-01T12:00:00Z");
+                Event::Recorded { about, reason: RecordReason::BeforeBookFrom { book_from } }
+            }
+            Some("elsewhere") => {
+                let name = "payment-pay_1".to_owned();
+                Event::Recorded { about, reason: RecordReason::BookedElsewhere { name } }
+            }
             Some("late") => {
                 Event::Parked { about, reason: ParkReason::LateAndUnverifiable { late_s: 400 } }
             }
@@ -196,6 +249,19 @@ impl Case {
         let mut told = match words {
             ["other"] => webhook("evt_1", Fact::Other),
             ["unreadable"] => webhook("evt_1", Fact::Unreadable { problem: Problem::NotJson }),
+            ["refunded", amount, rest @ ..] => {
+                let refunded = (*amount != "unclear").then(|| money(amount, rest[0]));
+                let mut told = webhook("evt_1", refunded_fact(refunded));
+                told.late_s = after(rest, "late").map(|s| s.parse().unwrap());
+                told.live = Some(rest.contains(&"live"));
+                told
+            }
+            ["charge" | "payment", rest @ ..] => {
+                let mut told = webhook("evt_1", payment_fact(rest));
+                told.late_s = after(rest, "late").map(|s| s.parse().unwrap());
+                told.live = Some(rest.contains(&"live"));
+                told
+            }
             ["canceled", rest @ ..] => {
                 let mut told = webhook("evt_1", canceled_fact(after(rest, "status")));
                 told.live = Some(rest.contains(&"live"));
@@ -262,29 +328,30 @@ impl Case {
         seen
     }
 
-    fn verdict(&self) -> Result<Command, Verdict> {
+    fn decision(&self) -> Decision {
         let body = body();
         let body = (!self.erased).then_some(body.as_slice());
         match plan(self.told(), &self.state, &self.settings, body) {
-            Plan::Rest(verdict) => Err(verdict),
+            Plan::Rest(verdict) => Decision::Rest(verdict),
             Plan::LookUp(lookup) => {
                 let seen = self.look(&lookup);
-                match decide(self.told(), &self.state, &lookup, &seen, &self.settings) {
-                    Decision::Rest(verdict) => Err(verdict),
-                    Decision::Do(command, _) => Ok(command),
-                }
+                decide(self.told(), &self.state, &lookup, &seen, &self.settings)
             }
         }
     }
 
     pub(super) fn command(&self) -> Option<Command> {
-        self.verdict().ok()
+        match self.decision() {
+            Decision::Do(command, _) => Some(command),
+            Decision::Rest(_) | Decision::Learn(_) => None,
+        }
     }
 
     pub(super) fn decide(&self) -> String {
-        match self.verdict() {
-            Err(verdict) => verdict_text(&verdict),
-            Ok(command) => command_text(&command),
+        match self.decision() {
+            Decision::Rest(verdict) => verdict_text(&verdict),
+            Decision::Do(command, _) => command_text(&command),
+            Decision::Learn(checkout) => format!("learn {checkout}"),
         }
     }
 
@@ -294,9 +361,11 @@ impl Case {
     }
 
     pub(super) fn outcome_at(&self, now: Timestamp) -> Event {
-        let verdict = match self.verdict() {
-            Err(verdict) => verdict,
-            Ok(command) => {
+        let verdict = match self.decision() {
+            Decision::Rest(verdict) => verdict,
+            // Until what is taken in is booked.
+            Decision::Learn(_) => Verdict::Pending(PendingReason::NotBookedYet),
+            Decision::Do(command, _) => {
                 let done = done(&command);
                 crate::domain::decide::conclude(&command, done, None).unwrap()
             }
@@ -318,9 +387,12 @@ pub(super) fn booking_of(command: &Command) -> Option<Booking> {
     let (amount, date) = match command {
         Command::Book(book) => (book.amount, book.date),
         Command::Confirm(confirm) => (confirm.amount, confirm.date),
-        Command::Cancel(_) | Command::Complete { .. } => return None,
+        Command::PayInvoice(pay) => (pay.amount, pay.date),
+        Command::Refund(_) | Command::Cancel(_) | Command::Fail(_) | Command::Complete { .. } => {
+            return None;
+        }
     };
-    Some(Booking { date: Some(date), ..booking(command.checkout().as_str(), amount) })
+    Some(Booking { date: Some(date), ..booking(&command.name(), amount) })
 }
 
 /// What a command comes to when nothing is in its way.
@@ -329,6 +401,13 @@ pub(super) fn done(command: &Command) -> Outcome {
         (Some(booking), _) => Outcome::Booked(booking),
         (None, Command::Cancel(cancel)) => {
             Outcome::Canceled { transaction: cancel.reference.clone() }
+        }
+        (None, Command::Fail(fail)) => Outcome::Failed { transaction: fail.reference.clone() },
+        (None, Command::Refund(refund)) => {
+            let refunded =
+                Money::new(refund.after.minor + refund.amount.minor, refund.amount.currency);
+            let paid = booking(refund.of[0].as_str(), refund.amount);
+            Outcome::Refunded(refund_booking(&refund.name, refund.amount, refunded), paid)
         }
         (None, _) => Outcome::Again,
     }
@@ -361,7 +440,18 @@ fn command_text(command: &Command) -> String {
             )
         }
         Command::Cancel(cancel) => format!("cancel {} {}", cancel.reference, cancel.state),
-        Command::Complete { checkout } => format!("complete {checkout}"),
+        Command::PayInvoice(pay) => {
+            let (invoice, amount) =
+                (pay.invoice.name.as_deref().unwrap_or("-"), pay.amount.to_decimal());
+            format!("pay {invoice} {amount} {} on {}", pay.currency, pay.date)
+        }
+        Command::Refund(refund) => {
+            let draft = if refund.draft_credit_note { " draft" } else { "" };
+            let (name, amount) = (&refund.name, refund.amount.to_decimal());
+            format!("refund {name} {amount} {} on {}{draft}", refund.currency, refund.date)
+        }
+        Command::Fail(fail) => format!("fail {} {}", fail.reference, fail.state),
+        Command::Complete { name } => format!("complete {name}"),
     }
 }
 
@@ -379,6 +469,8 @@ pub(super) fn verdict_text(verdict: &Verdict) -> String {
         }
         Verdict::Parked(reason) => format!("parked {}", tag(serde_json::to_value(reason).unwrap())),
         Verdict::Booked(booking, ..) => format!("booked {}", booking.transaction),
+        Verdict::Refunded(refund, _) => format!("refunded {}", refund.transaction),
+        Verdict::Failed { transaction } => format!("failed {transaction}"),
         Verdict::Canceled { transaction } => format!("canceled {transaction}"),
         Verdict::Completed(booking) => format!("completed {}", booking.transaction),
     }

@@ -3,12 +3,19 @@
 //!
 //! Not here: the line itself ([`super::case`]).
 
-use concilia_shared::config::{CreditPolicy, Environment, Mode, QuotationPolicy};
-use concilia_shared::id::{CheckoutId, EventId};
+use concilia_shared::config::{
+    CardPolicy, CreditNotePolicy, CreditPolicy, CustomerPolicy, DisputePolicy, Environment,
+    InvoicePolicy, Mode, QuotationPolicy, UfPolicy,
+};
+use concilia_shared::id::{AccountName, CheckoutId, EventId};
 use concilia_shared::money::{Currency, Money};
 use jiff::Timestamp;
 
-use crate::domain::event::{Booking, CheckoutCanceled, CheckoutPaid, Fact, WebhookReceived};
+use crate::domain::event::{Booking, RefundBooking, WebhookReceived};
+use crate::domain::fact::{
+    CheckoutCanceled, CheckoutPaid, CheckoutRefunded, Fact, PaymentResult, PaymentTold,
+};
+use crate::domain::name::ObjectId;
 use crate::domain::observe::{Candidate, Found, InOdoo, Invoice, Order, Probe, Transaction};
 use crate::domain::reason::ParkReason;
 use crate::domain::settings::Settings;
@@ -18,6 +25,7 @@ pub(super) const NOON: &str = "2026-01-05T12:00:00Z";
 
 pub(super) fn settings() -> Settings {
     Settings {
+        account: AccountName::parse("main").unwrap(),
         environment: Environment::Test,
         mode: Mode::B,
         reference_keys: vec!["external_id".to_owned()],
@@ -27,6 +35,13 @@ pub(super) fn settings() -> Settings {
         book_from: None,
         quotations: QuotationPolicy::Leave,
         without_invoice: CreditPolicy::Book,
+        uf: UfPolicy::Auto,
+        credit_notes: CreditNotePolicy::Activity,
+        lost_disputes: DisputePolicy::Record,
+        subscription_invoices: InvoicePolicy::Never,
+        subscription_product: None,
+        cards: CardPolicy::Archived,
+        customers: CustomerPolicy::Find,
         company_id: Some(1),
         asks_ventipay: true,
     }
@@ -38,14 +53,7 @@ pub(super) fn nothing_in_odoo() -> InOdoo {
         unknown_field: false,
         orders: Vec::new(),
     };
-    InOdoo {
-        booked: None,
-        booked_company_id: None,
-        booked_state: None,
-        transactions: Vec::new(),
-        candidates: Vec::new(),
-        probes: settings().fields.into_iter().map(found).collect(),
-    }
+    InOdoo { probes: settings().fields.into_iter().map(found).collect(), ..InOdoo::default() }
 }
 
 pub(super) fn body() -> Vec<u8> {
@@ -61,6 +69,7 @@ pub(super) fn webhook(event: &str, fact: Fact) -> WebhookReceived {
         received_at: timestamp(NOON),
         late_s: None,
         fact,
+        source: None,
     }
 }
 
@@ -72,6 +81,7 @@ pub(super) fn paid_fact(minor: i64, currency: &str) -> Fact {
         status: None,
         refunded: false,
         disputed: false,
+        payment: None,
     })
 }
 
@@ -81,6 +91,44 @@ pub(super) fn canceled_fact(status: Option<&str>) -> Fact {
         canceled_at: None,
         status: status.map(str::to_owned),
     })
+}
+
+pub(super) fn refunded_fact(refunded: Option<Money>) -> Fact {
+    let checkout = CheckoutId::parse("chk_1").unwrap();
+    Fact::CheckoutRefunded(CheckoutRefunded { checkout, refunded, at: None })
+}
+
+/// `succeeded|failed [AMOUNT CURRENCY] [of CHECKOUT] [payment ID] [charge ID]`.
+pub(super) fn payment_fact(words: &[&str]) -> Fact {
+    let id = |name: &str| after(words, name).and_then(ObjectId::parse);
+    Fact::PaymentTold(PaymentTold {
+        result: match words[0] {
+            "succeeded" => PaymentResult::Succeeded,
+            "failed" => PaymentResult::Failed,
+            other => panic!("the ledger does not know the result: {other}"),
+        },
+        checkout: after(words, "of").map(|id| CheckoutId::parse(id).unwrap()),
+        payment: id("payment"),
+        charge: id("charge"),
+        amount: words
+            .get(1)
+            .and_then(|minor| minor.parse().ok())
+            .map(|minor: i64| Money::new(minor, Currency::parse(words[2]).unwrap())),
+        at: None,
+        why: Some("no funds".to_owned()),
+    })
+}
+
+pub(super) fn refund_booking(transaction: &str, amount: Money, refunded: Money) -> RefundBooking {
+    RefundBooking {
+        transaction: transaction.to_owned(),
+        payment: Some("PBNK1/2026/00002".to_owned()),
+        amount,
+        refunded,
+        date: Some("2026-01-05".parse().unwrap()),
+        credit_note: None,
+        dispute: None,
+    }
 }
 
 pub(super) fn order(name: &str, total: &str, currency: &str, rest: &[&str]) -> Order {

@@ -21,6 +21,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::actions::{self, Action};
+use crate::domain::name::PaymentName;
 use crate::domain::reason::NotReady;
 
 /// An answer that was believed, and the database it came from.
@@ -118,6 +119,12 @@ fn domain(text: Option<&str>) -> Result<Value, NotReady> {
         detail: "The account's domain is not a JSON list: set it right and restart the worker."
             .to_owned(),
     })
+}
+
+/// The name an effect is asked for by, and its other names.
+fn names(names: &[PaymentName]) -> (&str, Vec<&str>) {
+    let mut all = names.iter().map(PaymentName::as_str);
+    (all.next().unwrap_or_default(), all.collect())
 }
 
 /// Reads `false` as absent.

@@ -3,7 +3,6 @@
 //! Times are Odoo's own, in UTC and whole seconds, as it writes them.
 
 use concilia_shared::config::Environment;
-use concilia_shared::id::CheckoutId;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -11,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Account, Told, domain, or_false, read};
+use crate::domain::name::PaymentName;
 use crate::domain::observe::{News, NewsQuery};
 use crate::domain::reason::NotReady;
 use crate::odoo::actions;
@@ -39,8 +39,8 @@ pub(in crate::odoo) fn answer(
     told.account.check(environment)?;
     let news = told.news.ok_or(NotReady::ActionMissing)?;
     let until = news.until.as_deref().map(moment).transpose()?;
-    // A name that is no checkout's is not one of ours, whoever wrote it there.
-    let credits = news.credits.iter().filter_map(|name| CheckoutId::parse(name).ok()).collect();
+    // A name that is no payment's is not one of ours, whoever wrote it there.
+    let credits = news.credits.iter().filter_map(|name| PaymentName::parse(name)).collect();
     Ok(Told {
         database: told.account.database,
         answer: News { until, values: news.values, credits, more: news.more },

@@ -5,8 +5,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::rows::{BookingRow, InvoiceRow, OrderRow, TransactionRow};
-use super::{Account, Told, domain, into_all, or_false, read};
-use crate::domain::observe::{Candidate, Found, InOdoo, Lookup};
+use super::{Account, Told, domain, into_all, names, or_false, read};
+use crate::domain::name::PaymentName;
+use crate::domain::observe::{Candidate, Found, FoundInvoices, InOdoo, Lookup};
 use crate::domain::reason::NotReady;
 use crate::odoo::actions;
 
@@ -27,11 +28,20 @@ fn item(lookup: &Lookup) -> Result<Value, NotReady> {
         .iter()
         .map(|probe| json!({"field": probe.field, "value": probe.value}))
         .collect();
+    let invoice_probes: Vec<Value> = lookup
+        .invoice_probes
+        .iter()
+        .map(|probe| json!({"field": probe.field, "value": probe.value}))
+        .collect();
+    let (name, aliases) = names(&lookup.names);
     Ok(json!({
-        "name": lookup.checkout.as_str(),
+        "name": name,
+        "aliases": aliases,
+        "carried": lookup.carried,
         "references": references,
         "domain": domain(lookup.domain.as_deref())?,
         "probes": probes,
+        "invoice_probes": invoice_probes,
     }))
 }
 
@@ -68,6 +78,21 @@ struct ItemRow {
     transactions: Vec<TransactionRow>,
     candidates: Vec<CandidateRow>,
     probes: Vec<ProbeRow>,
+    invoices: Vec<InvoiceProbeRow>,
+}
+
+#[derive(Deserialize)]
+struct InvoiceProbeRow {
+    field: String,
+    value: String,
+    invoices: Vec<FoundInvoiceRow>,
+}
+
+#[derive(Deserialize)]
+struct FoundInvoiceRow {
+    #[serde(flatten)]
+    invoice: InvoiceRow,
+    transactions: Vec<TransactionRow>,
 }
 
 #[derive(Deserialize)]
@@ -100,19 +125,24 @@ impl ItemRow {
     fn into_domain(self, lookup: &Lookup) -> Result<InOdoo, NotReady> {
         let asked = lookup.probes.iter().map(|probe| (&probe.field, &probe.value));
         let told = self.probes.iter().map(|row| (&row.field, &row.value));
-        if self.name != lookup.checkout.as_str() || !told.eq(asked) {
+        let asked_invoices = lookup.invoice_probes.iter().map(|probe| (&probe.field, &probe.value));
+        let told_invoices = self.invoices.iter().map(|row| (&row.field, &row.value));
+        let name = lookup.names.first().map_or("", PaymentName::as_str);
+        if self.name != name || !told.eq(asked) || !told_invoices.eq(asked_invoices) {
             return Err(NotReady::ActionMissing);
         }
-        let (booked_company_id, booked_state) = match &self.booked {
-            Some(row) => (Some(row.company_id()), Some(row.state().to_owned())),
-            None => (None, None),
-        };
+        let booked = self.booked.map(BookingRow::into_seen).transpose()?;
+        let (booked, about) = booked.map_or((None, None), |seen| (Some(seen.0), Some(seen.1)));
+        let about = about.unwrap_or_default();
         let candidates = self.candidates.into_iter().map(|row| row.into_domain(lookup));
         let found = self.probes.into_iter().zip(&lookup.probes);
         Ok(InOdoo {
-            booked: self.booked.map(BookingRow::into_domain).transpose()?,
-            booked_company_id,
-            booked_state,
+            booked,
+            booked_name: about.name,
+            booked_currency: about.currency,
+            booked_company_id: about.company_id,
+            booked_state: about.state,
+            refunds: about.refunds,
             transactions: into_all(self.transactions, TransactionRow::into_domain),
             candidates: candidates.collect::<Result<_, _>>()?,
             probes: found
@@ -120,6 +150,19 @@ impl ItemRow {
                     probe: probe.clone(),
                     unknown_field: row.unknown_field,
                     orders: into_all(row.orders, OrderRow::into_domain),
+                })
+                .collect(),
+            invoices: self
+                .invoices
+                .into_iter()
+                .zip(&lookup.invoice_probes)
+                .map(|(row, probe)| FoundInvoices {
+                    probe: probe.clone(),
+                    invoices: into_all(row.invoices, |found| {
+                        let transactions =
+                            into_all(found.transactions, TransactionRow::into_domain);
+                        (found.invoice.into_domain(), transactions)
+                    }),
                 })
                 .collect(),
         })

@@ -3,9 +3,13 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::rows::BookingRow;
-use super::{Told, or_false, read};
-use crate::domain::observe::{Accepted, Book, Cancel, Command, Confirm, Order, Outcome};
+use super::rows::{BookingRow, RefundRow};
+use super::{Told, names, or_false, read};
+use concilia_shared::money::Money;
+
+use crate::domain::observe::{
+    Accepted, Book, Cancel, Command, Confirm, Order, Outcome, PayInvoice, Refund,
+};
 use crate::domain::reason::NotReady;
 use crate::odoo::actions;
 
@@ -19,16 +23,23 @@ fn item(command: &Command) -> Value {
     match command {
         Command::Book(book) => book_item(book),
         Command::Confirm(confirm) => confirm_item(confirm),
-        Command::Cancel(cancel) => cancel_item(cancel),
-        Command::Complete { checkout } => json!({"kind": "complete", "name": checkout.as_str()}),
+        Command::PayInvoice(pay) => pay_invoice_item(pay),
+        Command::Refund(refund) => refund_item(refund),
+        Command::Cancel(cancel) => cancel_item("cancel", cancel),
+        Command::Fail(cancel) => cancel_item("fail", cancel),
+        Command::Complete { name } => json!({"kind": "complete", "name": name.as_str()}),
+        // Another action's: this one refuses the kind.
+        Command::Record(record) => json!({"kind": "record", "name": record.name()}),
     }
 }
 
 fn book_item(book: &Book) -> Value {
+    let (name, aliases) = names(&book.names);
     json!({
         "kind": "book",
-        "name": book.checkout.as_str(),
-        "amount": book.amount.to_decimal(),
+        "name": name,
+        "aliases": aliases,
+        "amount": decimal(book.amount, &book.currency),
         "currency": book.currency,
         "date": book.date.to_string(),
         "confirm": book.confirm,
@@ -42,10 +53,12 @@ fn confirm_item(confirm: &Confirm) -> Value {
     let seen = &confirm.candidate;
     let orders: Vec<Value> = seen.orders.iter().map(order_seen).collect();
     let invoices = seen.invoices.iter().map(|invoice| (invoice.id, invoice.residual.as_str()));
+    let (name, aliases) = names(&confirm.names);
     json!({
         "kind": "confirm",
-        "name": confirm.checkout.as_str(),
-        "amount": confirm.amount.to_decimal(),
+        "name": name,
+        "aliases": aliases,
+        "amount": decimal(confirm.amount, &confirm.currency),
         "currency": confirm.currency,
         "date": confirm.date.to_string(),
         "accepted": accepted(confirm.accepted),
@@ -55,10 +68,62 @@ fn confirm_item(confirm: &Confirm) -> Value {
     })
 }
 
-fn cancel_item(cancel: &Cancel) -> Value {
+fn pay_invoice_item(pay: &PayInvoice) -> Value {
+    let (name, aliases) = names(&pay.names);
+    let invoice = &pay.invoice;
     json!({
-        "kind": "cancel",
-        "name": cancel.checkout.as_str(),
+        "kind": "pay_invoice",
+        "name": name,
+        "aliases": aliases,
+        "amount": decimal(pay.amount, &pay.currency),
+        "currency": pay.currency,
+        "date": pay.date.to_string(),
+        "accepted": accepted(pay.accepted),
+        "invoice": {
+            "id": invoice.id,
+            "name": invoice.name.as_deref().unwrap_or_default(),
+            "total": invoice.total,
+            "residual": invoice.residual,
+            "state": invoice.state,
+        },
+    })
+}
+
+/// The accounting managers read the activity in Odoo; their language is not known here.
+fn refund_item(refund: &Refund) -> Value {
+    let (of, aliases_of) = names(&refund.of);
+    let credit_note = if refund.draft_credit_note { "draft" } else { "activity" };
+    let amount = refund.amount;
+    json!({
+        "kind": "refund",
+        "name": refund.name,
+        "of": of,
+        "aliases_of": aliases_of,
+        "after": decimal(refund.after, &refund.currency),
+        "amount": decimal(amount, &refund.currency),
+        "currency": refund.currency,
+        "date": refund.date.to_string(),
+        "credit_note": credit_note,
+        "summary": format!("Emitir nota de crédito por {amount} (Ventipay)"),
+        "note": format!("Ventipay devolvió {amount} de {of}. Issue the credit note."),
+        "deadline": refund.date.to_string(),
+    })
+}
+
+/// As decimal text with exactly the decimals of the currency's namesake in Odoo. That `UF` can
+/// hold it was checked when it was decided.
+fn decimal(amount: Money, currency: &str) -> String {
+    let text = amount.to_decimal();
+    match text.strip_suffix("00") {
+        Some(short) if currency == "UF" => short.to_owned(),
+        _ => text,
+    }
+}
+
+fn cancel_item(kind: &str, cancel: &Cancel) -> Value {
+    json!({
+        "kind": kind,
+        "name": cancel.name.as_str(),
         "transaction": transaction_seen(cancel.id, &cancel.reference, &cancel.state),
         "message": cancel.message,
     })
@@ -117,18 +182,31 @@ struct OutcomeRow {
     booking: Option<BookingRow>,
     #[serde(deserialize_with = "or_false")]
     transaction: Option<String>,
+    #[serde(default, deserialize_with = "or_false")]
+    refund: Option<RefundRow>,
 }
 
 impl OutcomeRow {
     fn into_domain(self, command: &Command) -> Result<Outcome, NotReady> {
-        if self.name != command.checkout().as_str() {
+        if self.name != command.name() {
             return Err(NotReady::ActionMissing);
         }
         let cancels = matches!(command, Command::Cancel(_));
+        let fails = matches!(command, Command::Fail(_));
+        let refund = match (self.refund, command) {
+            (Some(row), Command::Refund(asked)) => Some(row.into_domain(asked)?),
+            _ => None,
+        };
         let why = self.why.unwrap_or_default();
         let booking = self.booking.map(BookingRow::into_domain).transpose()?;
         match (self.status.as_str(), booking, self.transaction) {
-            ("booked", Some(booking), _) if !cancels => Ok(Outcome::Booked(booking)),
+            ("booked" | "already", Some(booking), _) if matches!(command, Command::Refund(_)) => {
+                refund
+                    .map(|refund| Outcome::Refunded(refund, booking))
+                    .ok_or(NotReady::ActionMissing)
+            }
+            ("booked", Some(booking), _) if !cancels && !fails => Ok(Outcome::Booked(booking)),
+            ("errored", _, Some(transaction)) if fails => Ok(Outcome::Failed { transaction }),
             ("already", Some(booking), _) => Ok(Outcome::Already(booking)),
             ("canceled", _, Some(transaction)) if cancels => Ok(Outcome::Canceled { transaction }),
             ("changed", _, _) => Ok(Outcome::Changed { what: why }),

@@ -4,16 +4,16 @@ use concilia_shared::money::{Currency, Money};
 use serde_json::json;
 
 use super::rows::{InvoiceRow, OrderRow};
-use super::tests::{booked, checkout, enveloped, invoice, order};
+use super::tests::{booked, enveloped, invoice, name, order};
 use super::*;
 use crate::domain::observe::{
-    Accepted, Book, Cancel, Candidate, Command, Confirm, Outcome, Transaction,
+    Accepted, Book, Cancel, Candidate, Command, Confirm, Outcome, PayInvoice, Refund, Transaction,
 };
 
 fn book() -> Command {
     let order = serde_json::from_value::<OrderRow>(order()).unwrap().into_domain();
     Command::Book(Box::new(Book {
-        checkout: checkout("chk_1"),
+        names: vec![name("chk_1"), name("payment-pay_1")],
         amount: Money::new(15_990, Currency::Clp),
         date: "2026-11-22".parse().unwrap(),
         order,
@@ -35,7 +35,7 @@ fn confirm() -> Command {
         company_id: 1,
     };
     Command::Confirm(Box::new(Confirm {
-        checkout: checkout("chk_1"),
+        names: vec![name("chk_1"), name("payment-pay_1")],
         amount: Money::new(15_990, Currency::Clp),
         date: "2026-11-22".parse().unwrap(),
         currency: "CLP".to_owned(),
@@ -52,7 +52,7 @@ fn confirm() -> Command {
 
 fn cancel() -> Command {
     Command::Cancel(Box::new(Cancel {
-        checkout: checkout("chk_1"),
+        name: name("chk_1"),
         id: 5,
         reference: "S00042-1".to_owned(),
         state: "draft".to_owned(),
@@ -61,7 +61,7 @@ fn cancel() -> Command {
 }
 
 fn complete() -> Command {
-    Command::Complete { checkout: checkout("chk_1") }
+    Command::Complete { name: name("chk_1") }
 }
 
 /// What comes of a command that was answered so; what is not given is `false`.
@@ -70,7 +70,7 @@ fn answered(command: Command, given: &Value) -> Result<Outcome, NotReady> {
     for (key, value) in given.as_object().unwrap() {
         item[key] = value.clone();
     }
-    let answer = json!({"protocol": 3, "action": "book", "version": actions::VERSION, "database": "uuid-1",
+    let answer = json!({"protocol": actions::PROTOCOL, "action": "book", "version": actions::VERSION, "database": "uuid-1",
                         "items": [item]});
     let mut told = perform::answer(enveloped(&answer), &[command])?;
     Ok(told.answer.remove(0))
@@ -84,12 +84,12 @@ fn outcome(given: &Value) -> Result<Outcome, NotReady> {
 fn what_is_to_be_performed_is_written_as_documented() {
     assert_eq!(
         perform::request(1, &[book(), confirm(), cancel(), complete()]),
-        json!({"protocol": 3, "company_id": 1, "items": [
-            {"kind": "book", "name": "chk_1", "amount": "15990", "currency": "CLP", "date": "2026-11-22",
+        json!({"protocol": actions::PROTOCOL, "company_id": 1, "items": [
+            {"kind": "book", "name": "chk_1", "aliases": ["payment-pay_1"], "amount": "15990", "currency": "CLP", "date": "2026-11-22",
              "confirm": false, "accepted": [],
              "order": {"id": 42, "name": "S00042", "total": "15990", "state": "sale"},
              "invoices": [{"id": 9, "residual": "15990"}]},
-            {"kind": "confirm", "name": "chk_1", "amount": "15990", "currency": "CLP", "date": "2026-11-22",
+            {"kind": "confirm", "name": "chk_1", "aliases": ["payment-pay_1"], "amount": "15990", "currency": "CLP", "date": "2026-11-22",
              "accepted": ["paid"], "transaction": {"id": 5, "reference": "S00042-1", "state": "pending"},
              "orders": [{"id": 42, "name": "S00042", "total": "15990", "state": "sale"}],
              "invoices": [{"id": 9, "residual": "0"}]},
@@ -97,6 +97,77 @@ fn what_is_to_be_performed_is_written_as_documented() {
              "transaction": {"id": 5, "reference": "S00042-1", "state": "draft"}},
             {"kind": "complete", "name": "chk_1"}]})
     );
+}
+
+fn refund(currency: Currency, named: &str) -> Command {
+    Command::Refund(Box::new(Refund {
+        name: "chk_1-refund-after-10000".to_owned(),
+        of: vec![name("chk_1"), name("payment-pay_1")],
+        after: Money::new(10_000, currency),
+        amount: Money::new(5_000, currency),
+        date: "2026-11-22".parse().unwrap(),
+        currency: named.to_owned(),
+        draft_credit_note: false,
+        dispute: None,
+    }))
+}
+
+#[test]
+fn a_refund_says_what_it_is_of_and_what_it_follows() {
+    let request = perform::request(1, &[refund(Currency::Clf, "UF")]);
+    let item = &request["items"][0];
+    let of = (&item["of"], &item["aliases_of"], &item["credit_note"]);
+    assert_eq!(of, (&json!("chk_1"), &json!(["payment-pay_1"]), &json!("activity")));
+    assert_eq!((&item["after"], &item["amount"]), (&json!("1.00"), &json!("0.50")));
+    assert!(item["summary"].as_str().unwrap().contains("nota de crédito"), "{item}");
+    let clp = perform::request(1, &[refund(Currency::Clp, "CLP")]);
+    assert_eq!(clp["items"][0]["after"], "10000");
+}
+
+#[test]
+fn a_refund_that_is_entered_or_was_before_comes_back_with_its_payment() {
+    let row = json!({"transaction": "chk_1-refund-after-10000", "amount": "5000", "payment": "PBNK1/2026/00002",
+                     "date": "2026-11-22", "credit_note": "/"});
+    for status in ["booked", "already"] {
+        let given = json!({"name": "chk_1-refund-after-10000", "status": status, "booking": booked(), "refund": row});
+        let outcome = answered(refund(Currency::Clp, "CLP"), &given).unwrap();
+        let Outcome::Refunded(refund, booking) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(refund.refunded, Money::new(15_000, Currency::Clp));
+        assert_eq!(
+            (refund.credit_note.as_deref(), booking.transaction.as_str()),
+            (Some("/"), "chk_1")
+        );
+    }
+    let given =
+        json!({"name": "chk_1-refund-after-10000", "status": "booked", "booking": booked()});
+    let why = answered(refund(Currency::Clp, "CLP"), &given).unwrap_err();
+    assert_eq!(why, NotReady::ActionMissing, "entered, but nobody says what");
+}
+
+#[test]
+fn a_failed_payment_and_a_paid_invoice_are_written_as_documented() {
+    let Command::Cancel(cancel) = cancel() else { panic!("not a cancel") };
+    let invoice = serde_json::from_value::<InvoiceRow>(invoice()).unwrap().into_domain();
+    let pay = Command::PayInvoice(Box::new(PayInvoice {
+        names: vec![name("payment-pay_2"), name("invoice-in_1")],
+        amount: Money::new(15_990, Currency::Clp),
+        date: "2026-11-22".parse().unwrap(),
+        currency: "CLP".to_owned(),
+        invoice,
+        accepted: Accepted::default(),
+    }));
+    assert_eq!(
+        perform::request(1, &[Command::Fail(cancel.clone()), pay])["items"],
+        json!([
+            {"kind": "fail", "name": "chk_1", "message": "Canceled at Ventipay.",
+             "transaction": {"id": 5, "reference": "S00042-1", "state": "draft"}},
+            {"kind": "pay_invoice", "name": "payment-pay_2", "aliases": ["invoice-in_1"], "amount": "15990",
+             "currency": "CLP", "date": "2026-11-22", "accepted": [],
+             "invoice": {"id": 9, "name": "FAC 000001", "total": "15990", "residual": "0", "state": "posted"}}])
+    );
+    let failed = json!({"status": "errored", "transaction": "S00042-1"});
+    let outcome = answered(Command::Fail(cancel), &failed).unwrap();
+    assert_eq!(outcome, Outcome::Failed { transaction: "S00042-1".to_owned() });
 }
 
 #[test]
@@ -140,7 +211,7 @@ fn a_status_nobody_documented_is_not_guessed_at() {
     for given in [json!({"status": "done", "booking": booked()}), json!({"status": "booked"})] {
         assert_eq!(outcome(&given), Err(NotReady::ActionMissing), "{given}");
     }
-    let other = json!({"protocol": 3, "action": "book", "version": actions::VERSION, "database": "u", "items": []});
+    let other = json!({"protocol": actions::PROTOCOL, "action": "book", "version": actions::VERSION, "database": "u", "items": []});
     assert_eq!(perform::answer(enveloped(&other), &[book()]), Err(NotReady::ActionMissing));
     let named = json!({"status": "again", "name": "chk_2"});
     assert_eq!(outcome(&named), Err(NotReady::ActionMissing));

@@ -5,8 +5,9 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::{into_all, or_false};
-use crate::domain::event::{BookedInvoice, Booking};
-use crate::domain::observe::{Invoice, Order, Transaction};
+use crate::domain::event::{BookedInvoice, Booking, RefundBooking};
+use crate::domain::name::PaymentName;
+use crate::domain::observe::{Invoice, Order, Refund, Refunded, Transaction};
 use crate::domain::reason::NotReady;
 
 #[derive(Deserialize)]
@@ -64,6 +65,62 @@ pub(super) struct BookingRow {
     invoices: Vec<InvoiceRow>,
     #[serde(deserialize_with = "or_false")]
     credit: Option<String>,
+    /// The name it was found by.
+    name: String,
+    /// The name it was booked under.
+    #[serde(deserialize_with = "or_false")]
+    provider_reference: Option<String>,
+    refunds: Vec<RefundedRow>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RefundedRow {
+    transaction: String,
+    amount: String,
+    #[serde(deserialize_with = "or_false")]
+    payment: Option<String>,
+    #[serde(deserialize_with = "or_false")]
+    date: Option<Date>,
+}
+
+/// What an observation says about what is booked, beside the booking.
+#[derive(Default)]
+pub(super) struct About {
+    pub(super) name: Option<String>,
+    pub(super) currency: Option<String>,
+    pub(super) company_id: Option<i64>,
+    pub(super) state: Option<String>,
+    pub(super) refunds: Vec<Refunded>,
+}
+
+/// A refund that was entered.
+#[derive(Deserialize)]
+pub(super) struct RefundRow {
+    transaction: String,
+    amount: String,
+    #[serde(deserialize_with = "or_false")]
+    payment: Option<String>,
+    #[serde(deserialize_with = "or_false")]
+    date: Option<Date>,
+    #[serde(deserialize_with = "or_false")]
+    credit_note: Option<String>,
+}
+
+impl RefundRow {
+    /// What stands in Odoo; `asked` is what it was asked for by.
+    pub(super) fn into_domain(self, asked: &Refund) -> Result<RefundBooking, NotReady> {
+        let currency = asked.amount.currency;
+        let amount = exact(&self.transaction, &self.amount, currency.code())?;
+        Ok(RefundBooking {
+            transaction: self.transaction,
+            payment: self.payment,
+            amount,
+            refunded: Money::new(asked.after.minor + amount.minor, currency),
+            date: self.date,
+            credit_note: self.credit_note,
+            dispute: asked.dispute.clone(),
+        })
+    }
 }
 
 impl OrderRow {
@@ -121,13 +178,35 @@ impl InvoiceRow {
     }
 }
 
+impl RefundedRow {
+    fn into_domain(self) -> Refunded {
+        Refunded {
+            transaction: self.transaction,
+            amount: self.amount,
+            payment: self.payment,
+            date: self.date,
+        }
+    }
+}
+
 impl BookingRow {
-    pub(super) fn company_id(&self) -> i64 {
-        self.company_id
+    /// The name it was booked under, as the transaction carries it; else the one it was found by.
+    fn booked_under(&mut self) -> String {
+        let carried =
+            self.provider_reference.take().filter(|text| PaymentName::parse(text).is_some());
+        carried.unwrap_or_else(|| std::mem::take(&mut self.name))
     }
 
-    pub(super) fn state(&self) -> &str {
-        &self.state
+    pub(super) fn into_seen(self) -> Result<(Booking, About), NotReady> {
+        let mut row = self;
+        let about = About {
+            name: Some(row.booked_under()),
+            currency: Some(row.currency.clone()),
+            company_id: Some(row.company_id),
+            state: Some(row.state.clone()),
+            refunds: into_all(std::mem::take(&mut row.refunds), RefundedRow::into_domain),
+        };
+        Ok((row.into_domain()?, about))
     }
 
     pub(super) fn into_domain(self) -> Result<Booking, NotReady> {
@@ -144,10 +223,11 @@ impl BookingRow {
 }
 
 /// What stands in Odoo under our name, in minor units: exactly, or the account pauses. Only
-/// currencies Ventipay charges in are ours to hold, under the same code in Odoo.
+/// currencies Ventipay charges in are ours to hold, under the same code in Odoo, but for the
+/// Unidad de Fomento, which Odoo has twice (`odoo-api-2.md` 2).
 fn exact(transaction: &str, amount: &str, currency: &str) -> Result<Money, NotReady> {
-    let money =
-        Currency::parse(currency).and_then(|currency| Money::from_decimal(amount, currency).ok());
+    let known = if currency == "UF" { Some(Currency::Clf) } else { Currency::parse(currency) };
+    let money = known.and_then(|currency| Money::from_decimal(amount, currency).ok());
     money.ok_or_else(|| NotReady::Misconfigured {
         detail: crate::odoo::classify::cut(&format!(
             "The transaction {transaction} is booked as {amount} {currency}, an amount Ventipay cannot have charged."

@@ -1,32 +1,31 @@
 //! Questions and their answers, as `worker/actions/README.md` shows them. What is performed:
 //! `perform_tests`.
 
-use concilia_shared::id::CheckoutId;
 use concilia_shared::money::{Currency, Money};
 use serde_json::json;
 
 use super::*;
 use crate::domain::observe::{InOdoo, Lookup, News, NewsQuery, Probe, Reference};
 
-pub(super) fn checkout(id: &str) -> CheckoutId {
-    CheckoutId::parse(id).unwrap()
+pub(super) fn name(text: &str) -> PaymentName {
+    PaymentName::parse(text).unwrap()
 }
 
 fn lookup() -> Lookup {
     Lookup {
-        checkout: checkout("chk_1"),
-        references: Vec::new(),
-        domain: None,
+        names: vec![name("chk_1"), name("payment-pay_1")],
+        carried: vec!["chk_1".to_owned(), "pay_1".to_owned()],
         probes: vec![Probe {
             path: "external_id".to_owned(),
             field: "client_order_ref".to_owned(),
             value: "1001".to_owned(),
         }],
+        ..Lookup::default()
     }
 }
 
 pub(super) fn booked() -> Value {
-    json!({"transaction": "chk_1", "state": "done", "amount": "15990", "currency": "CLP", "company_id": 1,
+    json!({"name": "chk_1", "provider_reference": "chk_1", "refunds": [], "refunded": "0", "transaction": "chk_1", "state": "done", "amount": "15990", "currency": "CLP", "company_id": 1,
            "payment": "PBNK1/2026/00001", "date": "2026-11-22", "orders": ["S00042"], "invoices": [invoice()], "credit": "0"})
 }
 
@@ -45,10 +44,10 @@ pub(super) fn order() -> Value {
 /// The answer of *observe* to [`lookup`], with `changes` laid over it.
 fn observed(changes: &Value) -> Value {
     let mut answer = json!({
-        "protocol": 3, "action": "observe", "version": actions::VERSION, "database": "uuid-1",
+        "protocol": actions::PROTOCOL, "action": "observe", "version": actions::VERSION, "database": "uuid-1",
         "actions": {"observe": actions::OBSERVE.sha256(), "book": actions::BOOK.sha256()},
         "provider": {"id": 7, "state": "test", "ready": true},
-        "items": [{"name": "chk_1", "booked": false, "transactions": [], "candidates": [], "probes": [
+        "items": [{"name": "chk_1", "booked": false, "transactions": [], "candidates": [], "invoices": [], "probes": [
             {"field": "client_order_ref", "value": "1001", "unknown_field": false, "orders": [order()]}]}],
         "news": false,
     });
@@ -86,11 +85,12 @@ fn the_question_is_the_documented_one() {
     };
     assert_eq!(
         observe::request(1, &[lookup]).unwrap(),
-        json!({"protocol": 3, "company_id": 1, "items": [
-            {"name": "chk_1", "references": [{"value": "S00042"}], "domain": [["team_id", "=", 3]],
-             "probes": [{"field": "client_order_ref", "value": "1001"}]}]})
+        json!({"protocol": actions::PROTOCOL, "company_id": 1, "items": [
+            {"name": "chk_1", "aliases": ["payment-pay_1"], "carried": ["chk_1", "pay_1"],
+             "references": [{"value": "S00042"}], "domain": [["team_id", "=", 3]],
+             "probes": [{"field": "client_order_ref", "value": "1001"}], "invoice_probes": []}]})
     );
-    let nothing = json!({"protocol": 3, "company_id": 1, "items": []});
+    let nothing = json!({"protocol": actions::PROTOCOL, "company_id": 1, "items": []});
     assert_eq!(observe::request(1, &[]).unwrap(), nothing);
 }
 
@@ -118,7 +118,7 @@ fn orders_arrive_with_their_invoices_and_transactions() {
 
 #[test]
 fn what_stands_under_our_name_is_read_in_minor_units() {
-    let items = json!([{"name": "chk_1", "booked": booked(), "transactions": [], "candidates": [], "probes": [
+    let items = json!([{"name": "chk_1", "booked": booked(), "transactions": [], "candidates": [], "invoices": [], "probes": [
         {"field": "client_order_ref", "value": "1001", "unknown_field": true, "orders": []}]}]);
     let seen = read_one(&json!({"items": items})).unwrap();
     let booking = seen.booked.unwrap();
@@ -129,12 +129,60 @@ fn what_stands_under_our_name_is_read_in_minor_units() {
 }
 
 #[test]
+fn what_is_booked_in_uf_is_clf_and_says_under_which_name_it_was_booked() {
+    let mut row = booked();
+    row["amount"] = json!("2.50");
+    row["currency"] = json!("UF");
+    row["name"] = json!("payment-pay_1");
+    row["provider_reference"] = json!("chk_2");
+    row["refunds"] = json!([
+        {"transaction": "chk_2-refund-after-0", "amount": "1.00", "payment": "PBNK1/2026/00002", "date": "2026-11-23"},
+        {"transaction": "R-1", "amount": "0.50", "payment": false, "date": false}]);
+    let items = json!([{"name": "chk_1", "booked": row, "transactions": [], "candidates": [], "probes": [
+        {"field": "client_order_ref", "value": "1001", "unknown_field": false, "orders": []}], "invoices": []}]);
+    let seen = read_one(&json!({"items": items})).unwrap();
+    assert_eq!(seen.booked.as_ref().unwrap().amount, Money::new(25_000, Currency::Clf));
+    assert_eq!(seen.booked_name.as_deref(), Some("chk_2"));
+    assert_eq!(seen.booked_currency.as_deref(), Some("UF"));
+    assert_eq!(seen.refunded(Currency::Clf), Some(Money::new(15_000, Currency::Clf)));
+    assert_eq!(seen.refunds[1].payment, None);
+}
+
+#[test]
+fn invoices_arrive_with_the_transactions_they_are_linked_to_in_the_order_asked() {
+    let probe = |field: &str| Probe {
+        path: "external_id".to_owned(),
+        field: field.to_owned(),
+        value: "F".to_owned(),
+    };
+    let lookup = Lookup {
+        probes: Vec::new(),
+        invoice_probes: vec![probe("name"), probe("ref")],
+        ..lookup()
+    };
+    let mut found = invoice();
+    found["partner"] = json!("Ana");
+    found["transactions"] = order()["transactions"].clone();
+    let invoices = json!([{"field": "name", "value": "F", "invoices": []}, {"field": "ref", "value": "F", "invoices": [found]}]);
+    let items = json!([{"name": "chk_1", "booked": false, "transactions": [], "candidates": [], "probes": [], "invoices": invoices}]);
+    let told =
+        observe::answer(observed(&json!({"items": items})), &[lookup.clone()], None).unwrap();
+    let seen = &told.answer[0].invoices;
+    assert_eq!((seen[0].invoices.len(), &seen[1].probe), (0, &probe("ref")));
+    assert_eq!((seen[1].invoices[0].0.id, seen[1].invoices[0].1.len()), (9, 1));
+    let other = json!([{"name": "chk_1", "booked": false, "transactions": [], "candidates": [], "probes": [], "invoices": []}]);
+    let why = observe::answer(observed(&json!({"items": other})), &[lookup], None).unwrap_err();
+    assert_eq!(why, NotReady::ActionMissing);
+}
+
+#[test]
 fn an_amount_that_cannot_be_held_exactly_pauses_the_account() {
-    for (amount, currency) in [("2.50", "UF"), ("15990.5", "CLP"), ("x", "CLP")] {
+    for (amount, currency) in [("2.50", "UTM"), ("2.50001", "UF"), ("15990.5", "CLP"), ("x", "CLP")]
+    {
         let mut row = booked();
         row["amount"] = json!(amount);
         row["currency"] = json!(currency);
-        let items = json!([{"name": "chk_1", "booked": row, "transactions": [], "candidates": [], "probes": [
+        let items = json!([{"name": "chk_1", "booked": row, "transactions": [], "candidates": [], "invoices": [], "probes": [
             {"field": "client_order_ref", "value": "1001", "unknown_field": false, "orders": []}]}]);
         let why = read_one(&json!({"items": items})).unwrap_err();
         assert!(
@@ -172,9 +220,9 @@ fn an_account_that_cannot_book_is_told_why() {
 
 #[test]
 fn an_answer_about_something_else_is_not_believed() {
-    let other_name = json!([{"name": "chk_2", "booked": false, "transactions": [], "candidates": [], "probes": [
+    let other_name = json!([{"name": "chk_2", "booked": false, "transactions": [], "candidates": [], "invoices": [], "probes": [
         {"field": "client_order_ref", "value": "1001", "unknown_field": false, "orders": []}]}]);
-    let other_probe = json!([{"name": "chk_1", "booked": false, "transactions": [], "candidates": [], "probes": [
+    let other_probe = json!([{"name": "chk_1", "booked": false, "transactions": [], "candidates": [], "invoices": [], "probes": [
         {"field": "origin", "value": "1001", "unknown_field": false, "orders": []}]}]);
     for items in [other_name, other_probe] {
         assert_eq!(read_one(&json!({"items": items})).unwrap_err(), NotReady::ActionMissing);
@@ -215,7 +263,7 @@ fn a_provider_of_the_other_environment_is_not_booked_into() {
 fn candidates(rows: &Value) -> Result<InOdoo, NotReady> {
     let asked = vec![reference("metadata.a", "A"), reference("metadata.b", "B")];
     let lookup = Lookup { references: asked, ..lookup() };
-    let items = json!([{"name": "chk_1", "booked": false, "transactions": [], "candidates": rows, "probes": [
+    let items = json!([{"name": "chk_1", "booked": false, "transactions": [], "candidates": rows, "invoices": [], "probes": [
         {"field": "client_order_ref", "value": "1001", "unknown_field": false, "orders": []}]}]);
     let mut told = observe::answer(observed(&json!({"items": items})), &[lookup], None)?;
     Ok(told.answer.remove(0))
@@ -258,7 +306,7 @@ fn news_are_asked_and_told_by_odoo_s_own_clock() {
     };
     assert_eq!(
         news::request(1, &query).unwrap(),
-        json!({"protocol": 3, "company_id": 1, "items": [], "news": {
+        json!({"protocol": actions::PROTOCOL, "company_id": 1, "items": [], "news": {
             "since": "2026-11-23 15:00:00", "fields": ["client_order_ref"], "domain": []}})
     );
     let told = news(&json!({"until": "2026-11-23 15:00:30", "values": ["S00042", "1001"],
@@ -266,7 +314,7 @@ fn news_are_asked_and_told_by_odoo_s_own_clock() {
     let expected = News {
         until: Some("2026-11-23T15:00:30Z".parse().unwrap()),
         values: vec!["S00042".to_owned(), "1001".to_owned()],
-        credits: vec![checkout("chk_1")],
+        credits: vec![name("chk_1")],
         more: true,
     };
     assert_eq!(told, Ok(expected));

@@ -1,7 +1,10 @@
 //! The facts in English. [`super::es`] says the same in Spanish, in the same order.
 
-use super::{documents, parked_for};
-use crate::domain::event::{Event, Fact, Matched, SettingChange, System, WebhookReceived};
+use concilia_shared::money::Money;
+
+use super::{documents, parked_for, went_back};
+use crate::domain::event::{Event, Matched, SettingChange, System, WebhookReceived};
+use crate::domain::fact::{Fact, PaymentResult};
 use crate::domain::state::Status;
 use crate::say::{Lang, closed, pending, status, when};
 
@@ -37,6 +40,13 @@ pub(super) fn sentence(event: &Event) -> String {
         }
         Event::TransactionCanceled { transaction, .. } => {
             format!("Cancelled the transaction {transaction} in Odoo.")
+        }
+        Event::TransactionFailed { transaction, .. } => {
+            format!("Set the transaction {transaction} to error in Odoo.")
+        }
+        Event::Refunded { refund, .. } => format!("Booked what went back: {}.", went_back(refund)),
+        Event::Registered { registration, .. } => {
+            format!("Wrote {} ({}) in Odoo.", registration.record, registration.state)
         }
         Event::CreditFound { .. } => {
             "Saw open credit of the payment beside an open invoice of its order.".to_owned()
@@ -96,10 +106,44 @@ fn received(told: &WebhookReceived) -> String {
             said
         }
         Fact::CheckoutCanceled(canceled) => format!("{kind}: {} canceled", canceled.checkout),
+        Fact::CheckoutRefunded(refunded) => {
+            let amount = amount(refunded.refunded);
+            format!("{kind}: {amount} of {} refunded in all", refunded.checkout)
+        }
+        Fact::PaymentTold(payment) => {
+            let names: Vec<String> = payment.names().iter().map(ToString::to_string).collect();
+            let (amount, names) = (amount(payment.amount), names.join(", "));
+            let result = match payment.result {
+                PaymentResult::Succeeded => "taken",
+                PaymentResult::Failed => "refused",
+            };
+            format!("{kind}: {amount} {result}, {names}")
+        }
+        Fact::DisputeTold(dispute) => {
+            let about = dispute.names().first().map(|name| format!(" of {name}"));
+            let (amount, about) = (amount(dispute.amount), about.unwrap_or_default());
+            format!("{kind}: dispute {}{about} over {amount}", dispute.dispute)
+        }
+        Fact::SubscriptionTold(told) => {
+            format!("{kind}: subscription {} is {}", told.subscription, told.state.as_str())
+        }
+        Fact::InvoiceTold(invoice) => {
+            let amount = amount(invoice.amount);
+            format!(
+                "{kind}: invoice {} over {amount} is {}",
+                invoice.invoice,
+                invoice.state.as_str()
+            )
+        }
+        Fact::CardEnrolled(card) => format!("{kind}: card {} enrolled", card.card()),
         Fact::Other => format!("{kind}, which asks for nothing in Odoo"),
         Fact::Unreadable { .. } => "a signed body that does not read".to_owned(),
     };
     format!("Told {said}.{late}")
+}
+
+fn amount(told: Option<Money>) -> String {
+    told.map_or_else(|| "an unnamed amount".to_owned(), |amount| amount.to_string())
 }
 
 fn found(matched: &Matched) -> String {

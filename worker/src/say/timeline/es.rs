@@ -1,7 +1,10 @@
 //! The facts in Spanish of Chile. [`super::en`] says the same in English, in the same order.
 
-use super::{documents, parked_for};
-use crate::domain::event::{Event, Fact, Matched, SettingChange, System, WebhookReceived};
+use concilia_shared::money::Money;
+
+use super::{documents, parked_for, went_back};
+use crate::domain::event::{Event, Matched, SettingChange, System, WebhookReceived};
+use crate::domain::fact::{Fact, PaymentResult};
 use crate::domain::state::Status;
 use crate::say::{Lang, closed, pending, status, when};
 
@@ -37,6 +40,15 @@ pub(super) fn sentence(event: &Event) -> String {
         }
         Event::TransactionCanceled { transaction, .. } => {
             format!("Se canceló la transacción {transaction} en Odoo.")
+        }
+        Event::TransactionFailed { transaction, .. } => {
+            format!("La transacción {transaction} quedó con error en Odoo.")
+        }
+        Event::Refunded { refund, .. } => {
+            format!("Contabilizada la devolución: {}.", went_back(refund))
+        }
+        Event::Registered { registration, .. } => {
+            format!("Se registró {} ({}) en Odoo.", registration.record, registration.state)
         }
         Event::CreditFound { .. } => {
             "Se vio crédito abierto del pago junto a una factura abierta de su pedido.".to_owned()
@@ -100,10 +112,44 @@ fn received(told: &WebhookReceived) -> String {
             said
         }
         Fact::CheckoutCanceled(canceled) => format!("{kind}: {} anulado", canceled.checkout),
+        Fact::CheckoutRefunded(refunded) => {
+            let amount = amount(refunded.refunded);
+            format!("{kind}: {amount} de {} devueltos en total", refunded.checkout)
+        }
+        Fact::PaymentTold(payment) => {
+            let names: Vec<String> = payment.names().iter().map(ToString::to_string).collect();
+            let (amount, names) = (amount(payment.amount), names.join(", "));
+            let result = match payment.result {
+                PaymentResult::Succeeded => "cobrados",
+                PaymentResult::Failed => "rechazados",
+            };
+            format!("{kind}: {amount} {result}, {names}")
+        }
+        Fact::DisputeTold(dispute) => {
+            let about = dispute.names().first().map(|name| format!(" de {name}"));
+            let (amount, about) = (amount(dispute.amount), about.unwrap_or_default());
+            format!("{kind}: disputa {}{about} por {amount}", dispute.dispute)
+        }
+        Fact::SubscriptionTold(told) => {
+            format!("{kind}: la suscripción {} está {}", told.subscription, told.state.as_str())
+        }
+        Fact::InvoiceTold(invoice) => {
+            let amount = amount(invoice.amount);
+            format!(
+                "{kind}: la nota de venta {} por {amount} está {}",
+                invoice.invoice,
+                invoice.state.as_str()
+            )
+        }
+        Fact::CardEnrolled(card) => format!("{kind}: tarjeta {} inscrita", card.card()),
         Fact::Other => format!("{kind}, que no pide nada en Odoo"),
         Fact::Unreadable { .. } => "un cuerpo firmado que no se puede leer".to_owned(),
     };
     format!("Informó {said}.{late}")
+}
+
+fn amount(told: Option<Money>) -> String {
+    told.map_or_else(|| "un monto no informado".to_owned(), |amount| amount.to_string())
 }
 
 fn found(matched: &Matched) -> String {

@@ -8,7 +8,7 @@ mod en;
 mod es;
 
 use super::Lang;
-use crate::domain::event::{BookedInvoice, Booking, Event};
+use crate::domain::event::{BookedInvoice, Booking, Event, RefundBooking};
 use crate::domain::reason::{IgnoreReason, ParkReason};
 use crate::domain::state::Status;
 
@@ -38,6 +38,9 @@ pub fn who(event: &Event) -> &str {
         | Event::Parked { .. }
         | Event::Booked { .. }
         | Event::TransactionCanceled { .. }
+        | Event::TransactionFailed { .. }
+        | Event::Refunded { .. }
+        | Event::Registered { .. }
         | Event::CreditFound { .. }
         | Event::Completed { .. }
         | Event::Held { .. }
@@ -59,6 +62,14 @@ fn documents(booking: &Booking) -> String {
     let to =
         if documents.is_empty() { String::new() } else { format!(" → {}", documents.join(", ")) };
     format!("{name}, {}{day}{to}", booking.amount)
+}
+
+/// What went back: amount, day, and the documents it left.
+fn went_back(refund: &RefundBooking) -> String {
+    let name = refund.payment.as_deref().unwrap_or(&refund.transaction);
+    let day = refund.date.map(|day| format!(", {day}")).unwrap_or_default();
+    let note = refund.credit_note.as_ref().map(|note| format!(" → {note}")).unwrap_or_default();
+    format!("{name}, {}{day}{note}", refund.amount)
 }
 
 /// What it was parked for, without what to do about it: the first sentence.
@@ -97,7 +108,7 @@ mod tests {
             assert_ne!(en, es, "not translated");
             assert!(!who(&event).is_empty());
         }
-        assert_eq!(kinds.len(), 21, "a kind is missing: {kinds:?}");
+        assert_eq!(kinds.len(), 24, "a kind is missing: {kinds:?}");
     }
 
     #[test]
