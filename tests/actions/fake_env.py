@@ -515,6 +515,7 @@ def reverse_moves(wizards):
     move = database.tables["account.move"][move_id]
     database.fault("draft", move["name"])
     assert wizards._context["active_model"] == "account.move" and len(wizards._context["active_ids"]) == 1
+    assert wizards._context["allowed_company_ids"] == [move["company_id"]]
     note = database.insert("account.move", {
         **{name: value for name, value in move.items() if name != "id"}, "name": False if database.series != 17 else "/",
         "move_type": "out_refund", "state": "draft", "payment_state": "not_paid", "amount_residual": move["amount_total"],
@@ -537,6 +538,7 @@ def schedule_activity(records, kind, date_deadline=None, summary="", note="", us
 def reconcile_lines(lines):
     """What two payments have left is set off, an incoming one against an outgoing one."""
     database = lines._database
+    in_company(lines)
     database.fault("give_back", None)
     moves = [database.tables["account.move.line"][each]["move_id"] for each in lines.ids]
     payments = {pay["payment_type"]: pay for pay in database.tables["account.payment"].values() if pay["move_id"] in moves}
@@ -544,6 +546,13 @@ def reconcile_lines(lines):
         part = min(pay["left"] for pay in payments.values())
         for pay in payments.values():
             pay["left"] = round(pay["left"] - part, 6)
+
+
+def in_company(records):
+    """17 and 18 reconcile nothing as a user of another company unless told the company."""
+    move = records._table[records.ids[0]].get("move_id", records.ids[0])
+    company = records._database.tables["account.move"][move].get("company_id")
+    assert company in (None, *records._context.get("allowed_company_ids", [])), "reconciled outside of its company"
 
 
 def complete_transaction(database, row):
@@ -618,7 +627,7 @@ def enter_payment(database, tx, date, name):
     row = database.insert("account.payment", {
         "name": name, "state": "posted", "date": date, "amount": abs(tx["amount"]), "currency_id": tx["currency_id"],
         "company_id": tx["company_id"], "payment_type": "inbound" if tx["amount"] > 0 else "outbound", "move_id": entry,
-        "invoices": [], "matched": [], "transaction": tx["reference"], "left": abs(tx["amount"])})
+        "invoices": [], "matched": list(tx["invoice_ids"]), "transaction": tx["reference"], "left": abs(tx["amount"])})
     payment = database.tables["account.payment"][row]
     moves = [database.tables["account.move"][each] for each in tx["invoice_ids"]]
     for move in sorted(moves, key=lambda move: (move["amount_residual"], move["id"])):
@@ -649,6 +658,7 @@ def reconcile(payment, move):
 
 def assign_outstanding(moves, line_id):
     tables = moves._database.tables
+    in_company(moves)
     moves._database.fault("assign", None)
     line = tables["account.move.line"][line_id]
     payment = next(pay for pay in tables["account.payment"].values() if pay["move_id"] == line["move_id"])

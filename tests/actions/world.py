@@ -19,7 +19,7 @@ def load(world, series, sha256):
     """A database holding `world`; `sha256` maps the actions' names to what their stored texts hash to."""
     database = Database(series, world.get("today", "2026-11-23"), world.get("now", "2026-11-23 15:00:00"))
     database.insert("ir.config_parameter", {"key": "database.uuid", "value": world.get("database", "db-uuid")})
-    for partner in ("Cliente", "Otro cliente"):
+    for partner in ("Cliente de prueba", "Otro cliente"):
         database.insert("res.partner", {"name": partner, "vat": False, "email": False, "active": True, "parent_id": False,
                                         "company_id": False})
     for kind in ("asset_receivable", "asset_receivable", "income", "asset_current"):

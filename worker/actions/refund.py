@@ -8,7 +8,9 @@ VERSION = '3'
 def named(name, model):
     # Not env.ref(): that is cached, and raises when the record is gone. Gives the row and its record, each perhaps empty.
     row = env['ir.model.data'].sudo().search([('module', '=', 'concilia'), ('name', '=', name)], limit=1)
-    return row, env[model].sudo().browse(row.res_id if row.model == model else []).exists()
+    # In the company asked for, whichever the bot is of: 17 and 18 reconcile nothing of a company that is not the caller's.
+    records = env[model].sudo().with_company(request['company_id'])
+    return row, records.browse(row.res_id if row.model == model else []).exists()
 
 
 def held(names):
@@ -19,7 +21,7 @@ def held(names):
         if tx:
             return name, tx, []
         gone += [name] if row else []
-    return names[0], env['payment.transaction'].sudo(), gone
+    return names[0], env['payment.transaction'].sudo().with_company(request['company_id']), gone
 
 
 def text(amount, currency):
@@ -261,7 +263,7 @@ def refund_fence(item, source):
 
 
 def enter(item, source, notes):
-    child = env['payment.transaction'].sudo().create({
+    child = env['payment.transaction'].sudo().with_company(request['company_id']).create({
         'provider_id': source.provider_id.id, 'payment_method_id': source.payment_method_id.id, 'operation': 'refund',
         'state': 'done', 'source_transaction_id': source.id, 'reference': item['name'], 'provider_reference': item['name'],
         'amount': -float(item['amount']), 'currency_id': source.currency_id.id, 'partner_id': source.partner_id.id,
@@ -282,7 +284,7 @@ def give_back_credit(source, child):
 
 # -- the credit note: what is there, a draft, or a reminder --
 def credit_notes(moves):
-    return env['account.move'].sudo().search([('reversed_entry_id', 'in', moves.ids), ('move_type', '=', 'out_refund'),
+    return env['account.move'].sudo().with_company(request['company_id']).search([('reversed_entry_id', 'in', moves.ids), ('move_type', '=', 'out_refund'),
                                               ('state', '!=', 'cancel')], order='id')
 
 
@@ -296,7 +298,7 @@ def posted_note(item, moves):
 
 
 def made_note(item, move):
-    wizard = env['account.move.reversal'].sudo().with_company(move.company_id.id).with_context(
+    wizard = env['account.move.reversal'].sudo().with_company(request['company_id']).with_context(
         active_model='account.move', active_ids=move.ids, active_id=move.id).create(
         {'reason': item['summary'], 'journal_id': move.journal_id.id})
     made = wizard.reverse_moves() if 'memo' not in env['account.payment']._fields else wizard.refund_moves()
