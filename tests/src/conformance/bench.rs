@@ -4,7 +4,7 @@
 //! Read next: [`super::shop`] (what there is to pay), [`super::ask`] (what the bot does).
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -12,7 +12,7 @@ use concilia_shared::config::Environment;
 use concilia_shared::id::CheckoutId;
 use concilia_shared::secret::Secret;
 use concilia_worker::clock::{Clock as _, SystemClock};
-use concilia_worker::domain::name::PaymentName;
+use concilia_worker::domain::name::{ObjectId, PaymentName};
 use concilia_worker::domain::observe::NewsQuery;
 use concilia_worker::odoo::Odoo;
 use concilia_worker::odoo::client::Client;
@@ -60,6 +60,8 @@ pub struct Bench {
     /// The address without a slash at its end.
     pub url: String,
     former: Option<Former>,
+    manager: OnceCell<i64>,
+    employees: Mutex<Vec<i64>>,
     second: OnceCell<i64>,
     key_file: PathBuf,
     _folder: tempfile::TempDir,
@@ -123,6 +125,8 @@ impl Bench {
             begun,
             url: options.url.trim_end_matches('/').to_owned(),
             former,
+            manager: OnceCell::new(),
+            employees: Mutex::new(Vec::new()),
             second: OnceCell::new(),
             key_file,
             _folder: folder,
@@ -185,6 +189,71 @@ impl Bench {
         self.second.get_or_try_init(make).await.copied()
     }
 
+    /// An accounting manager of this company, made when the first case asks.
+    ///
+    /// # Errors
+    /// When Odoo refuses.
+    pub async fn manager(&self) -> Result<i64> {
+        let make = async || {
+            let (login, _) = self.employee("manager", "account", "group_account_manager").await?;
+            self.office.first("res.users", json!([["login", "=", login]])).await
+        };
+        self.manager.get_or_try_init(make).await.copied()
+    }
+
+    /// Somebody with a password and the rights of one group of Odoo's: login and password.
+    ///
+    /// # Errors
+    /// When Odoo refuses.
+    pub async fn employee(
+        &self,
+        name: &str,
+        module: &str,
+        group: &str,
+    ) -> Result<(String, String)> {
+        let found = self.office.external(module, group).await?;
+        let group = found.with_context(|| format!("Odoo has no group {module}.{group}"))?;
+        let groups = if self.series >= 19 { "group_ids" } else { "groups_id" };
+        let login = self.reference(name);
+        let password: String = (0..4).map(|_| run_id()).collect();
+        let mut member = vec![group];
+        if module != "base" {
+            member.extend(self.office.external("base", "group_user").await?);
+        }
+        let values = json!({
+            "name": login, "login": login, "email": format!("{login}@concilia.invalid"),
+            "password": password, "company_id": self.company,
+            "company_ids": [[6, 0, [self.company]]], groups: [[6, 0, member]],
+        });
+        let args =
+            Args::none().with("vals_list", json!([values])).context("no_reset_password", true);
+        let made = self.office.call("res.users", "create", args).await?;
+        let user = made[0].as_i64().context("the user has no id")?;
+        self.employees.lock().unwrap_or_else(PoisonError::into_inner).push(user);
+        Ok((login, password))
+    }
+
+    /// Open activities on a record.
+    ///
+    /// # Errors
+    /// When Odoo refuses.
+    pub async fn activities(&self, model: &str, id: i64) -> Result<Vec<Value>> {
+        let args = Args::none()
+            .with("domain", json!([["res_model", "=", model], ["res_id", "=", id]]))
+            .with("fields", json!(["user_id", "summary", "date_deadline", "activity_type_id"]));
+        let rows = self.office.call("mail.activity", "search_read", args).await?;
+        Ok(rows.as_array().cloned().unwrap_or_default())
+    }
+
+    /// The id of an object of Ventipay's in a case: `dp_`run`-`case.
+    ///
+    /// # Errors
+    /// When it can be none.
+    pub fn object(&self, prefix: &str, case: &str) -> Result<ObjectId> {
+        let id = format!("{prefix}_{}-{case}", self.run);
+        ObjectId::parse(&id).with_context(|| format!("{id} is no id"))
+    }
+
     /// The second company, if a case asked for it.
     pub fn second_if_made(&self) -> Option<i64> {
         self.second.get().copied()
@@ -201,6 +270,10 @@ impl Bench {
             let group = self.office.ours("group_bot").await?;
             let values = json!({"active": false, groups: [[3, group]]});
             self.office.write("res.users", bot, values).await?;
+        }
+        let employees = self.employees.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for employee in employees {
+            self.office.write("res.users", employee, json!({"active": false})).await?;
         }
         if let Some(former) = &self.former {
             former.put_back(&self.office).await?;

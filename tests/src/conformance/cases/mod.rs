@@ -7,9 +7,12 @@ mod companies;
 mod documents;
 mod failing;
 mod later;
+mod names;
 mod orders;
 mod portal;
 mod races;
+mod records;
+mod refunds;
 mod setup;
 mod trouble;
 mod units;
@@ -63,6 +66,9 @@ const ALL: &[&[Case]] = &[
     units::CASES,
     companies::CASES,
     later::CASES,
+    names::CASES,
+    refunds::CASES,
+    records::CASES,
     batches::CASES,
     races::CASES,
     failing::CASES,

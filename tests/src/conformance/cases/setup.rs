@@ -2,8 +2,9 @@
 
 use anyhow::{Result, ensure};
 use concilia_worker::domain::reason::NotReady;
+use concilia_worker::odoo::client::Client;
 use concilia_worker::odoo::setup::Change;
-use concilia_worker::odoo::{Odoo as _, actions};
+use concilia_worker::odoo::{Odoo as _, OdooError, actions};
 use serde_json::json;
 
 use super::trouble::why_not;
@@ -71,6 +72,22 @@ async fn told(bench: &Bench, expected: NotReady) -> Result<()> {
     same("the trouble", why_not(bench.bot.clone(), bench.company).await?, expected)
 }
 
+/// The same of an action: *record* stops nobody but itself.
+async fn told_of(bench: &Bench, action: actions::Action, expected: NotReady) -> Result<()> {
+    if action != actions::RECORD {
+        return told(bench, expected).await;
+    }
+    let client = Client::new(bench.bot.clone(), bench.company)?;
+    client.ping().await?;
+    let record = super::records::sample(bench, &expected_word(&expected))?;
+    let answer = client.record(&[record]).await;
+    same("the trouble of record", answer, Err(OdooError::NotReady(expected)))
+}
+
+fn expected_word(why: &NotReady) -> String {
+    format!("{why:?}").to_lowercase()
+}
+
 async fn twice(bench: &Bench) -> Result<()> {
     let report = bench.set_up(bench.company).await?;
     ensure!(report.is_unchanged(), "it changed something: {report}");
@@ -83,7 +100,7 @@ async fn edited_action(bench: &Bench) -> Result<()> {
         let id = bench.office.ours(action.external_id).await?;
         let values = json!({"code": format!("{}\n# edited", action.text())});
         bench.office.write("ir.actions.server", id, values).await?;
-        told(bench, NotReady::ActionDiffers).await?;
+        told_of(bench, action, NotReady::ActionDiffers).await?;
         repaired(bench, "server action").await?;
     }
     Ok(())
@@ -103,7 +120,7 @@ async fn removed_action(bench: &Bench) -> Result<()> {
     for action in actions::ALL {
         let id = bench.office.ours(action.external_id).await?;
         bench.office.unlink("ir.actions.server", id).await?;
-        told(bench, NotReady::ActionMissing).await?;
+        told_of(bench, action, NotReady::ActionMissing).await?;
         repaired(bench, "server action").await?;
     }
     Ok(())
@@ -178,14 +195,14 @@ async fn intruder(bench: &Bench) -> Result<()> {
     let human = bench.office.first("res.users", human).await?;
     let users = if bench.series >= 19 { "user_ids" } else { "users" };
     bench.office.write("res.groups", group, json!({users: [[4, human]]})).await?;
-    repaired(bench, "only member").await
+    repaired(bench, "bot alone").await
 }
 
 async fn implied(bench: &Bench) -> Result<()> {
     let group = bench.office.ours("group_bot").await?;
     let other = json!({"name": format!("Conformance {}", bench.run), "implied_ids": [[4, group]]});
     let other = bench.office.create("res.groups", other).await?;
-    let tried = repaired(bench, "only member").await;
+    let tried = repaired(bench, "bot alone").await;
     bench.office.unlink("res.groups", other).await?;
     tried
 }
