@@ -46,6 +46,8 @@ pub mod trace;
 
 pub mod measure;
 
+pub mod mirror;
+
 pub mod clock;
 
 pub mod crash;

@@ -33,8 +33,9 @@ pub const SETTLED: &str = "concilia_worker_settled_total";
 /// `authenticate`, `other`) and class (`ok`, `unavailable`, `unknown`, `denied`, `not_ready`,
 /// `fault`). Its count is the number of requests.
 pub const ODOO_SECONDS: &str = "concilia_worker_odoo_request_seconds";
-/// Seconds of each call of Ventipay's API, by operation and class (`ok`, `unreadable`,
-/// `unavailable`, `denied`). Its count is the number of requests.
+/// Seconds of each call of Ventipay's API, by operation (`checkout`, `dispute`,
+/// `subscription`, `invoice`, `payment`, `customer`, `payment_method`) and class (`ok`,
+/// `unreadable`, `unavailable`, `denied`). Its count is the number of requests.
 pub const VENTIPAY_SECONDS: &str = "concilia_worker_ventipay_request_seconds";
 /// 1 while an account's Odoo or Ventipay is not asked because it did not answer, by account and
 /// system (`odoo`, `ventipay`).

@@ -50,6 +50,8 @@ pub(super) const KNOWN: &[(&str, Kind)] = &[
     ("worker.lease_s", Kind::Number(1, DAY_S)),
     ("worker.gap_check_s", Kind::Number(1, DAY_S)),
     ("worker.news_s", Kind::Number(1, DAY_S)),
+    ("worker.mirror_s", Kind::Number(1, DAY_S)),
+    ("worker.event_url", TEXT),
     ("retry.base_s", Kind::Number(1, DAY_S)),
     ("retry.factor", Kind::Number(1, 100)),
     ("retry.cap_s", Kind::Number(1, 30 * DAY_S)),

@@ -185,6 +185,12 @@ pub struct Worker {
     /// How often each Odoo is asked what changed, in seconds, so that what waits for an order
     /// or an invoice goes on early.
     pub news_s: u64,
+    /// How often each Odoo is shown what the log holds anew (events and checkouts, for people),
+    /// in seconds; it waits while there is something to book.
+    pub mirror_s: u64,
+    /// Where an event is shown in the console, for the link beside it in Odoo; `{event}` stands
+    /// for its id.
+    pub event_url: Option<String>,
 }
 
 impl Default for Worker {
@@ -196,6 +202,8 @@ impl Default for Worker {
             lease_s: 180,
             gap_check_s: 60,
             news_s: 15,
+            mirror_s: 10,
+            event_url: None,
         }
     }
 }

@@ -4,10 +4,7 @@
 //! Not here: a store, retries and outages, which Odoo has no part in (`tests/e2e`).
 
 use anyhow::{Context as _, Result, anyhow};
-use concilia_shared::config::{
-    CardPolicy, CreditNotePolicy, CreditPolicy, CustomerPolicy, DisputePolicy, Environment,
-    InvoicePolicy, Mode, QuotationPolicy, UfPolicy,
-};
+use concilia_shared::config::{self, Mode};
 use concilia_shared::id::AccountName;
 use concilia_shared::webhook::Webhook;
 use concilia_worker::domain::decide::{Decision, Plan, Seen, Verdict, conclude, decide, plan};
@@ -21,29 +18,24 @@ use serde_json::{Value, json};
 use super::bench::Bench;
 
 impl Bench {
-    /// The settings of a shop in this company.
-    pub fn settings(&self, mode: Mode) -> Settings {
-        Settings {
-            account: AccountName::parse("main").unwrap_or_else(|_| unreachable!("a literal")),
-            environment: Environment::Test,
+    /// The settings of a shop in this company: a new account's own, but for where its orders
+    /// and transactions are looked for.
+    ///
+    /// # Errors
+    /// When an account cannot be configured so.
+    pub fn settings(&self, mode: Mode) -> Result<Settings> {
+        let config = config::load("[accounts.main]\nenvironment = \"test\"\n", [])
+            .map_err(|why| anyhow!("the plainest configuration is refused: {why:?}"))?;
+        let (name, account) = config.accounts.iter().next().context("one account")?;
+        Ok(Settings {
             mode,
             reference_keys: vec!["metadata.reference".to_owned()],
             match_keys: vec!["external_id".to_owned()],
             fields: vec!["client_order_ref".to_owned()],
-            domain: None,
-            book_from: None,
-            quotations: QuotationPolicy::Leave,
-            without_invoice: CreditPolicy::Book,
-            uf: UfPolicy::Auto,
-            credit_notes: CreditNotePolicy::Activity,
-            lost_disputes: DisputePolicy::Record,
-            subscription_invoices: InvoicePolicy::Never,
-            subscription_product: None,
-            cards: CardPolicy::Archived,
-            customers: CustomerPolicy::Find,
             company_id: Some(self.company),
             asks_ventipay: false,
-        }
+            ..Settings::of(name, account)
+        })
     }
 
     /// `checkout.paid` of a case's order in pesos; `reference` is the transaction's, in mode A.
@@ -82,7 +74,7 @@ impl Bench {
             Plan::LookUp(lookup) => lookup,
         };
         let odoo = self.look(lookup.clone()).await?;
-        let seen = Seen { odoo, ventipay: AtVentipay::NotAsked };
+        let seen = Seen { odoo, ventipay: AtVentipay::NotAsked, customer: None, card: None };
         match decide(told, &state, &lookup, &seen, settings) {
             Decision::Rest(verdict) => Ok(verdict),
             Decision::Learn(checkout) => Err(anyhow!("{checkout} is to be asked for first")),

@@ -146,8 +146,12 @@ fn lookup(reference: &str) -> anyhow::Result<Lookup> {
         value: reference.to_owned(),
     };
     let checkout = CheckoutId::parse(format!("chk_{reference}"))?;
-    let names = vec![PaymentName::of_checkout(&checkout)];
-    Ok(Lookup { names, probes: vec![probe], ..Lookup::default() })
+    Ok(Lookup {
+        names: vec![PaymentName::of_checkout(&checkout)],
+        carried: vec![checkout.to_string()],
+        probes: vec![probe],
+        ..Lookup::default()
+    })
 }
 
 fn booking(lookup: &Lookup, order: &Order) -> Book {

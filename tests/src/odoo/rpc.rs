@@ -349,11 +349,27 @@ fn fields_get(tx: &Tx<'_>, call: &Call) -> Json {
     let shown = fields
         .filter(|(name, _)| wanted.is_none_or(|wanted| wanted.iter().any(|one| one == *name)))
         .map(|(name, field)| {
+            let label = label(tx, &call.model, name);
             let about =
-                json!({"type": field.type_name, "required": field.required, "string": name});
+                json!({"type": field.type_name, "required": field.required, "string": label});
             (name.clone(), about)
         });
     Json::Object(shown.collect())
+}
+
+/// What people call a field, in the language of the call: recorded for those made through the
+/// API only.
+fn label(tx: &Tx<'_>, model: &str, name: &str) -> String {
+    let field = tx
+        .tables()
+        .find("ir.model.fields", |row| row.text("model") == model && row.text("name") == name);
+    let Some((id, row)) = field else {
+        return name.to_owned();
+    };
+    match technical::translated(tx, "ir.model.fields", id, "field_description") {
+        Some(Value::Text(text)) => text,
+        _ => row.text("field_description").to_owned(),
+    }
 }
 
 fn run_special(tx: &mut Tx<'_>, call: &Call, ids: &[Id]) -> Outcome<Json> {

@@ -8,14 +8,16 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::auth::{self, Live};
 use super::error::ApiError;
 use super::faults;
+use super::objects::{KINDS, customer, payment_method};
 use super::page::Query;
+use super::table::{CHECKOUTS, EVENTS};
 use super::world::Sim;
 
 /// The header with the request's id (`ventipay-api.md` 3.2).
@@ -26,12 +28,14 @@ type Answer = Result<Json<Value>, ApiError>;
 /// `/v1/…`.
 pub(super) fn routes(sim: &Arc<Sim>) -> Router {
     let api = Router::new()
-        .route("/checkouts", get(list_checkouts).post(create_checkout))
-        .route("/checkouts/{id}", get(read_checkout))
+        .route("/checkouts", list(CHECKOUTS).post(create_checkout))
+        .route("/checkouts/{id}", read(CHECKOUTS))
         .route("/checkouts/{id}/cancel", post(cancel_checkout))
         .route("/checkouts/{id}/refund", post(refund_checkout))
-        .route("/events", get(list_events))
-        .route("/events/{id}", get(read_event))
+        .route("/events", list(EVENTS))
+        .route("/events/{id}", read(EVENTS))
+        .route("/customers/{id}/payment_methods", get(list_methods))
+        .merge(others())
         .fallback(|| async { ApiError::not_found("address") })
         .method_not_allowed_fallback(|| async {
             ApiError {
@@ -42,6 +46,31 @@ pub(super) fn routes(sim: &Arc<Sim>) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(sim), faults::inject))
         .layer(middleware::from_fn_with_state(Arc::clone(sim), note));
     Router::new().nest("/v1", api).with_state(Arc::clone(sim))
+}
+
+/// Every other kind the API shows can be read and listed. A charge cannot: the newest client
+/// knows no such resource (`ventipay-api.md` 5.7).
+fn others() -> Router<Arc<Sim>> {
+    KINDS.into_iter().filter(|kind| kind.shown).fold(Router::new(), |router, kind| {
+        let one = format!("/{}/{{id}}", kind.path);
+        router.route(&format!("/{}", kind.path), list(kind.path)).route(&one, read(kind.path))
+    })
+}
+
+fn list(path: &'static str) -> MethodRouter<Arc<Sim>> {
+    get(async move |State(sim): State<Arc<Sim>>, Live(live): Live, uri: Uri| -> Answer {
+        sim.list(path, &query(&uri)?, live).map(Json)
+    })
+}
+
+fn read(path: &'static str) -> MethodRouter<Arc<Sim>> {
+    get(
+        async move |State(sim): State<Arc<Sim>>,
+                    Live(live): Live,
+                    Path(id): Path<String>,
+                    uri: Uri|
+                    -> Answer { sim.read(path, &id, live, &expands(&uri)).map(Json) },
+    )
 }
 
 /// Notes the call and gives the answer a request id.
@@ -57,25 +86,8 @@ async fn note(State(sim): State<Arc<Sim>>, request: Request, next: Next) -> Resp
     response
 }
 
-async fn list_checkouts(State(sim): State<Arc<Sim>>, Live(live): Live, uri: Uri) -> Answer {
-    sim.checkouts(&query(&uri)?, live).map(Json)
-}
-
 async fn create_checkout(State(sim): State<Arc<Sim>>, Live(live): Live, body: Bytes) -> Answer {
     sim.create(&object(&body)?, live).map(Json)
-}
-
-async fn read_checkout(
-    State(sim): State<Arc<Sim>>,
-    Live(live): Live,
-    Path(id): Path<String>,
-    uri: Uri,
-) -> Answer {
-    let mut checkout = sim.checkout(&id, live)?;
-    if expands(&uri, "payment_method") && checkout["status"] == "paid" {
-        checkout["payment_method"] = json!({"brand": "visa", "funding": "debit", "last4": "4242"});
-    }
-    Ok(Json(checkout))
 }
 
 async fn cancel_checkout(
@@ -95,16 +107,16 @@ async fn refund_checkout(
     sim.refund(&id, &object(&body)?, live).map(Json)
 }
 
-async fn list_events(State(sim): State<Arc<Sim>>, Live(live): Live, uri: Uri) -> Answer {
-    sim.events(&query(&uri)?, live).map(Json)
-}
-
-async fn read_event(
+async fn list_methods(
     State(sim): State<Arc<Sim>>,
     Live(live): Live,
     Path(id): Path<String>,
+    uri: Uri,
 ) -> Answer {
-    sim.event(&id, Some(live)).map(Json)
+    sim.read(customer::KIND.path, &id, live, &[])?;
+    let mut pairs = pairs(&uri);
+    pairs.push(("customer_id".to_owned(), id));
+    sim.list(payment_method::KIND.path, &read_query(&pairs)?, live).map(Json)
 }
 
 /// A JSON object; an empty body is an empty one.
@@ -116,13 +128,17 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
 }
 
 fn query(uri: &Uri) -> Result<Query, ApiError> {
-    let pairs = pairs(uri);
+    read_query(&pairs(uri))
+}
+
+fn read_query(pairs: &[(String, String)]) -> Result<Query, ApiError> {
     Query::read(pairs.iter().map(|(key, value)| (key.as_str(), value.as_str())))
 }
 
-/// `expand[]=x`, `expand[0]=x` or `expand=x` (`ventipay-api.md` 3.3).
-fn expands(uri: &Uri, what: &str) -> bool {
-    pairs(uri).iter().any(|(key, value)| key.starts_with("expand") && value == what)
+/// The values of `expand[]`, `expand[0]` or `expand` (`ventipay-api.md` 3.3).
+fn expands(uri: &Uri) -> Vec<String> {
+    let pairs = pairs(uri).into_iter();
+    pairs.filter(|(key, _)| key.starts_with("expand")).map(|(_, value)| value).collect()
 }
 
 fn pairs(uri: &Uri) -> Vec<(String, String)> {

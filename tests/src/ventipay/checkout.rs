@@ -26,9 +26,6 @@ const ECHOED: [(&str, Option<&str>); 11] = [
     ("success_url_method", Some("post")),
 ];
 
-/// The destinations of a refund (`ventipay-api.md` 5.4).
-const DESTINATIONS: [&str; 3] = ["payment_method", "customer_balance", "merchant_balance"];
-
 /// Who and when: what a new object is born with.
 #[derive(Debug, Clone, Copy)]
 pub struct Birth<'a> {
@@ -90,15 +87,15 @@ pub fn cancel(checkout: &mut Value, at: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The merchant refunds, wholly (no `amount`) or in part. The checkout stays `paid`; the
-/// answer is the refund (`ventipay-api.md` 5.4).
-pub fn refund(
-    checkout: &mut Value,
+/// What a refund request asks for: `amount`, or all that is left, `under_way` being what other
+/// refunds have taken already. Nothing is changed.
+pub fn refundable(
+    checkout: &Value,
+    under_way: i64,
     request: &Map<String, Value>,
-    birth: Birth<'_>,
-) -> Result<Value, ApiError> {
+) -> Result<i64, ApiError> {
     require_status(checkout, "paid")?;
-    let available = checkout["available_for_refund"].as_i64().unwrap_or(0);
+    let available = checkout["available_for_refund"].as_i64().unwrap_or(0) - under_way;
     let amount = match request.get("amount").filter(|value| !value.is_null()) {
         None => available,
         Some(value) => {
@@ -108,28 +105,20 @@ pub fn refund(
     if amount <= 0 || amount > available {
         return Err(ApiError::invalid("amount must be from 1 to available_for_refund"));
     }
-    let destination = match request.get("destination").filter(|value| !value.is_null()) {
-        None => DESTINATIONS[0],
-        Some(value) => DESTINATIONS
-            .into_iter()
-            .find(|known| value == known)
-            .ok_or_else(|| ApiError::invalid("destination is not known"))?,
-    };
-    let refunded = checkout["refunded_amount"].as_i64().unwrap_or(0) + amount;
+    Ok(amount)
+}
+
+/// A refund went through, wholly or in part. The checkout stays `paid`.
+pub fn refunded(checkout: &mut Value, amount: i64, at: &str) {
+    let before = |key: &str| checkout[key].as_i64().unwrap_or(0);
+    let (sum, left) = (before("refunded_amount") + amount, before("available_for_refund") - amount);
     merge(
         checkout,
         json!({
-            "refunded": true, "refunded_amount": refunded,
-            "available_for_refund": available - amount, "updated_at": birth.at,
+            "refunded": true, "refunded_amount": sum, "available_for_refund": left,
+            "updated_at": at,
         }),
     );
-    Ok(json!({
-        "id": birth.id, "object": "refund", "live": birth.live, "amount": amount,
-        "currency": checkout["currency"], "customer_id": checkout["customer_id"],
-        "destination": destination, "settlement_amount": amount,
-        "settlement_currency": checkout["currency"], "status": "succeeded",
-        "created_at": birth.at, "updated_at": birth.at,
-    }))
 }
 
 /// Overwrites fields.
@@ -147,7 +136,8 @@ fn require_status(checkout: &Value, status: &str) -> Result<(), ApiError> {
     }
 }
 
-fn currency(request: &Map<String, Value>) -> Result<String, ApiError> {
+/// The currency of a request, lower case.
+pub(super) fn currency(request: &Map<String, Value>) -> Result<String, ApiError> {
     let sent = request.get("currency").and_then(Value::as_str).unwrap_or("");
     CURRENCIES
         .into_iter()
@@ -207,15 +197,22 @@ mod tests {
     #[test]
     fn refunds_add_up_and_the_status_stays_paid() {
         let mut checkout = paid();
-        let request = json!({"amount": 400});
-        let first = refund(&mut checkout, request.as_object().unwrap(), BIRTH).unwrap();
-        assert_eq!((&first["object"], &first["amount"]), (&json!("refund"), &json!(400)));
-        refund(&mut checkout, &Map::new(), BIRTH).unwrap();
-        assert_eq!(checkout["status"], "paid");
-        assert_eq!(checkout["refunded"], true);
+        let ask = |checkout: &Value, under_way, request: Value| {
+            refundable(checkout, under_way, request.as_object().unwrap())
+        };
+        assert_eq!(ask(&checkout, 0, json!({"amount": 400})), Ok(400));
+        refunded(&mut checkout, 400, "later");
+        assert_eq!(ask(&checkout, 0, json!({})), Ok(600), "all that is left");
+        assert_eq!(ask(&checkout, 250, json!({})), Ok(350), "what is under way is taken");
+        for (under_way, amount) in [(0, 601), (0, 0), (0, -1), (600, 1)] {
+            assert!(ask(&checkout, under_way, json!({"amount": amount})).is_err());
+        }
+        assert!(ask(&checkout, 0, json!({"amount": "1"})).is_err());
+        refunded(&mut checkout, 600, "later");
+        assert_eq!((&checkout["status"], &checkout["refunded"]), (&json!("paid"), &json!(true)));
         assert_eq!(checkout["refunded_amount"], 1000);
         assert_eq!(checkout["available_for_refund"], 0);
-        assert!(refund(&mut checkout, &Map::new(), BIRTH).is_err());
+        assert!(ask(&checkout, 0, json!({})).is_err());
     }
 
     #[test]
@@ -224,7 +221,7 @@ mod tests {
         assert!(pay(&mut checkout, "pay_2", BIRTH.at, BIRTH.at).is_err());
         assert!(cancel(&mut checkout, BIRTH.at).is_err());
         let mut unpaid = created(&json!({"currency": "clp", "amount": 1})).unwrap();
-        assert!(refund(&mut unpaid, &Map::new(), BIRTH).is_err());
+        assert!(refundable(&unpaid, 0, &Map::new()).is_err());
         cancel(&mut unpaid, BIRTH.at).unwrap();
         assert_eq!(unpaid["status"], "canceled");
         assert!(pay(&mut unpaid, "pay_1", BIRTH.at, BIRTH.at).is_err());

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `GET /healthz` | | `ok` |
 //! | `POST /sim/pay` | [`Pay`] | [`Paid`](super::Paid): created and paid in one go |
-//! | `POST /sim/checkouts/{id}/pay` | `{"deliver"?}` | [`Paid`](super::Paid) |
+//! | `POST /sim/checkouts/{id}/pay` | `{"families"?, "deliver"?}` | [`Paid`](super::Paid) |
 //! | `PATCH /sim/checkouts/{id}` | fields | the checkout, overwritten without any event |
 //! | `POST /sim/events` | `{"type", "live"?, "data", "deliver"?}` | `{"event"}` |
 //! | `POST /sim/events/{id}/send` | `{"url", "age_s"?}` | [`Sent`]: once more, and no resend |
@@ -12,7 +12,11 @@
 //! | `POST /sim/webhooks` | `{"url", "live"?, "events"?, "secret"?}` | `{}`: a further webhook |
 //! | `PUT /sim/fault` | [`FaultPlan`] or `null` | `{}` |
 //! | `GET /sim/attempts` | | deliveries tried, oldest first |
-//! | `GET /sim/world` | | every checkout and event |
+//! | `GET /sim/world` | | every checkout, event and other object |
+//!
+//! Refunds, disputes, subscriptions and the like are under [`lives`].
+
+pub mod lives;
 
 use std::sync::Arc;
 
@@ -27,6 +31,7 @@ use serde_json::{Map, Value, json};
 use super::delivery::{Deliver, Send, Sent, Webhook};
 use super::error::ApiError;
 use super::faults::FaultPlan;
+use super::life::payments::Families;
 use super::world::{Pay, Sim};
 
 type Answer = Result<Json<Value>, ApiError>;
@@ -45,12 +50,15 @@ pub(super) fn routes(sim: &Arc<Sim>) -> Router {
         .route("/sim/fault", put(set_fault))
         .route("/sim/attempts", get(attempts))
         .route("/sim/world", get(world))
+        .merge(lives::routes())
         .with_state(Arc::clone(sim))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PayOne {
+    #[serde(default)]
+    families: Families,
     #[serde(default)]
     deliver: Deliver,
 }
@@ -94,7 +102,7 @@ async fn pay(
     Path(id): Path<String>,
     Json(body): Json<PayOne>,
 ) -> Answer {
-    Ok(Json(json!(sim.pay(&id, None, &body.deliver)?)))
+    Ok(Json(json!(sim.pay(&id, None, body.families, &body.deliver)?)))
 }
 
 async fn edit(

@@ -5,6 +5,7 @@
 //! die with the simulator. Addresses and bodies are not logged.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::world::{Sim, locked, push_bounded, text};
+use super::table::text;
+use super::world::{Sim, locked, push_bounded};
 use super::{canonical, now};
 
 /// Longest a receiver may take: what the official forwarder waits (4.7).
@@ -159,16 +161,26 @@ pub struct Outbox {
     http: reqwest::Client,
     webhooks: Mutex<Vec<Webhook>>,
     under_way: Mutex<JoinSet<()>>,
+    /// What waits to be released; absent: nothing is held.
+    pub(super) held: Mutex<Option<Vec<Delivery>>>,
     slots: Semaphore,
     attempts: Mutex<VecDeque<Attempt>>,
 }
 
 /// One delivery: an event to one address.
-struct Delivery {
-    event: String,
+#[derive(Clone)]
+pub(super) struct Delivery {
+    /// The event's id.
+    pub(super) event: String,
     url: String,
     secret: Secret,
     body: Vec<u8>,
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery").field("event", &self.event).finish_non_exhaustive()
+    }
 }
 
 impl Outbox {
@@ -181,6 +193,7 @@ impl Outbox {
             http,
             webhooks: Mutex::new(webhooks),
             under_way: Mutex::default(),
+            held: Mutex::default(),
             slots: Semaphore::new(CONCURRENCY),
             attempts: Mutex::default(),
         })
@@ -218,6 +231,7 @@ impl Sim {
     }
 
     /// Sends an event on its way. Returns at once; see [`Sim::attempts`] for what comes of it.
+    /// While deliveries are held, it waits with the others.
     pub(super) fn deliver(self: &Arc<Self>, event: &Value, whom: &Deliver) {
         let (id, event_type) = (text(event, "id"), text(event, "type"));
         let live = event["live"] == true;
@@ -234,16 +248,23 @@ impl Sim {
                 .collect(),
         };
         let body = body_of(event);
+        let deliveries = targets.into_iter().map(|(url, secret)| {
+            let (event, body) = (id.clone(), body.clone());
+            Delivery { event, url, secret, body }
+        });
+        if let Some(held) = locked(&self.outbox.held).as_mut() {
+            held.extend(deliveries);
+            return;
+        }
         let mut under_way = locked(&self.outbox.under_way);
         while under_way.try_join_next().is_some() {}
-        for (url, secret) in targets {
-            let delivery = Delivery { event: id.clone(), url, secret, body: body.clone() };
+        for delivery in deliveries {
             let sim = Arc::clone(self);
             under_way.spawn(async move { sim.deliver_until_taken(delivery).await });
         }
     }
 
-    async fn deliver_until_taken(&self, delivery: Delivery) {
+    pub(super) async fn deliver_until_taken(&self, delivery: Delivery) {
         let resend = &self.options.resend;
         let first_s = now().as_second();
         for attempt in 1..=resend.attempts_max {

@@ -6,8 +6,9 @@
 //! is decided. Idempotency keys are not honoured: their lifetime and reach are unknown, so
 //! the simulator is the harder place.
 //!
-//! Read next: [`checkout`] (an object and its life), [`canonical`] (how a body is written),
-//! [`delivery`] (how it is signed and sent), [`api`], [`control`]. Not here: what the receiver
+//! Read next: [`checkout`] and [`objects`] (what there is, and its life), [`life`] (what one
+//! does to another), [`canonical`] (how a body is written), [`delivery`] (how it is signed and
+//! sent), [`hold`] (in which order), [`api`], [`control`]. Not here: what the receiver
 //! makes of it; the scenario of the quickstart ([`crate::scenario`]).
 
 pub mod api;
@@ -26,7 +27,17 @@ pub mod error;
 
 pub mod faults;
 
+pub mod hold;
+
+pub mod life;
+
+pub mod objects;
+
 pub mod page;
+
+mod steer;
+
+mod table;
 
 pub mod world;
 
@@ -47,6 +58,10 @@ pub use auth::Keys;
 pub use delivery::{Attempt, Body, Deliver, Resend, Send, Sent, Signature, Webhook};
 pub use error::ApiError;
 pub use faults::{Fault, FaultPlan};
+pub use hold::Order;
+pub use life::Made;
+pub use life::payments::{Charge, Families};
+pub use life::subscriptions::Collect;
 pub use world::{Paid, Pay, Sim};
 
 /// Longest wait for calls under way when it is stopped.
@@ -68,7 +83,9 @@ pub struct Options {
     pub resend: Resend,
     /// What `POST /checkouts/{id}/refund` answers.
     pub refund_answer: RefundAnswer,
-    /// A folder in which checkouts and events are kept. Deliveries under way are not.
+    /// Whether a refund asked for over the API has succeeded when it is answered.
+    pub refunds: RefundPace,
+    /// A folder in which all objects and events are kept. Deliveries under way are not.
     pub state_dir: Option<PathBuf>,
 }
 
@@ -81,6 +98,16 @@ pub enum RefundAnswer {
     Checkout,
 }
 
+/// When a refund asked for over the API succeeds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RefundPace {
+    /// At once.
+    #[default]
+    AtOnce,
+    /// When somebody settles it; until then it is pending.
+    Pending,
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -90,6 +117,7 @@ impl Default for Options {
             webhooks: Vec::new(),
             resend: Resend::default(),
             refund_answer: RefundAnswer::Refund,
+            refunds: RefundPace::AtOnce,
             state_dir: None,
         }
     }
@@ -151,7 +179,7 @@ impl SimVentipay {
 
     /// Has an unpaid checkout paid, now.
     pub fn pay_checkout(&self, id: &str, deliver: &Deliver) -> Result<Paid, ApiError> {
-        self.sim.pay(id, None, deliver)
+        self.sim.pay(id, None, Families::default(), deliver)
     }
 
     /// Overwrites fields of a checkout, without any event: what the API then shows.

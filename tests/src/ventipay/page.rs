@@ -20,7 +20,8 @@ pub struct Query {
     limit: Option<usize>,
     starting_after: Option<String>,
     ending_before: Option<String>,
-    status: Option<String>,
+    status: Vec<String>,
+    same: Vec<(String, String)>,
     created_after: Option<Timestamp>,
 }
 
@@ -37,7 +38,15 @@ impl Query {
                 }
                 "starting_after" => query.starting_after = Some(value.to_owned()),
                 "ending_before" => query.ending_before = Some(value.to_owned()),
-                "status" => query.status = Some(value.to_owned()),
+                // `status[]=trialing` and `status[0]=…` are the array forms (3.3).
+                key if key == "status" || key.starts_with("status[") => {
+                    query.status.push(value.to_owned());
+                }
+                // The filters seen: `customer_id` of subscriptions, `email` and `country` of
+                // customers, each exact (3.3). An object without the field is not meant.
+                "customer_id" | "email" | "country" => {
+                    query.same.push((key.to_owned(), value.to_owned()));
+                }
                 "created_after" => {
                     let bound = value
                         .parse()
@@ -51,7 +60,9 @@ impl Query {
     }
 
     fn wants(&self, object: &Value) -> bool {
-        let status = self.status.as_ref().is_none_or(|status| object["status"] == **status);
+        let any = self.status.is_empty();
+        let status = any || self.status.iter().any(|status| object["status"] == **status);
+        let same = self.same.iter().all(|(key, value)| object[key] == **value);
         // Inclusive: the official client drops what it has seen (4.8).
         let late_enough = self.created_after.is_none_or(|bound| {
             object["created_at"]
@@ -59,7 +70,7 @@ impl Query {
                 .and_then(|text| text.parse::<Timestamp>().ok())
                 .is_some_and(|created| created >= bound)
         });
-        status && late_enough
+        status && same && late_enough
     }
 
     /// The page of `newest_first` that is asked for.
@@ -133,6 +144,26 @@ mod tests {
         assert_eq!(last, (vec!["e1".into()], false));
         let back = page(&[("limit", "2"), ("ending_before", "e2")]);
         assert_eq!(back, (vec!["e4".into(), "e3".into()], true));
+    }
+
+    #[test]
+    fn a_list_is_filtered_by_statuses_and_by_whose_it_is() {
+        let rows = [
+            json!({"id": "a", "status": "active", "customer_id": "cus_1"}),
+            json!({"id": "b", "status": "trialing", "customer_id": "cus_1"}),
+            json!({"id": "c", "status": "trialing", "customer_id": "cus_2"}),
+            json!({"id": "d", "status": "unpaid"}),
+        ];
+        let ids = |pairs: &[(&str, &str)]| {
+            let page = Query::read(pairs.iter().copied()).unwrap().page(rows.iter()).unwrap();
+            let rows = page["data"].as_array().unwrap().iter();
+            rows.map(|row| row["id"].as_str().unwrap().to_owned()).collect::<String>()
+        };
+        assert_eq!(ids(&[("status", "trialing")]), "bc");
+        assert_eq!(ids(&[("status[]", "trialing"), ("status[]", "active")]), "abc");
+        assert_eq!(ids(&[("status[0]", "trialing"), ("customer_id", "cus_1")]), "b");
+        assert_eq!(ids(&[("email", "a@b.cl")]), "");
+        assert_eq!(ids(&[("unheard", "of")]), "abcd");
     }
 
     #[test]

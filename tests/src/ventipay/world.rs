@@ -4,7 +4,7 @@
 //! With a state folder, every change is on disk before it is answered (a whole file, renamed
 //! into place). Not here: how deliveries are made ([`super::delivery`]).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -20,8 +20,10 @@ use super::checkout::{self, Birth};
 use super::delivery::{Deliver, Outbox};
 use super::error::ApiError;
 use super::faults::{Fault, FaultPlan, strike};
+use super::life::payments::Families;
 use super::page::Query;
-use super::{Options, RefundAnswer, iso, now};
+use super::table::{CHECKOUTS, EVENTS, World, new_id, text};
+use super::{Options, RefundAnswer, RefundPace};
 
 /// File of the state folder.
 const STATE_FILE: &str = "ventipay.json";
@@ -62,6 +64,9 @@ pub struct Pay {
     /// When it was paid; absent: now.
     #[serde(default)]
     pub paid_at: Option<Timestamp>,
+    /// Which other families tell of the same payment.
+    #[serde(default)]
+    pub families: Families,
     /// Whom `checkout.paid` is delivered to.
     #[serde(default)]
     pub deliver: Deliver,
@@ -81,6 +86,7 @@ impl Pay {
             id: None,
             fields: Map::new(),
             paid_at: None,
+            families: Families::default(),
             deliver: Deliver::Registered,
         }
     }
@@ -89,6 +95,13 @@ impl Pay {
     #[must_use]
     pub fn with(mut self, field: &str, value: impl Into<Value>) -> Self {
         self.fields.insert(field.to_owned(), value.into());
+        self
+    }
+
+    /// Told by these families too.
+    #[must_use]
+    pub fn told_by(mut self, families: Families) -> Self {
+        self.families = families;
         self
     }
 
@@ -114,20 +127,9 @@ pub struct Paid {
     pub checkout: String,
     /// The id of `checkout.paid`.
     pub event: String,
-}
-
-/// Objects by id, in the order they came to be.
-#[derive(Debug, Default, Deserialize)]
-#[serde(from = "Vec<Value>")]
-struct Table {
-    rows: Vec<Value>,
-    places: HashMap<String, usize>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct World {
-    checkouts: Table,
-    events: Table,
+    /// The ids of the events by which other families told of it before.
+    #[serde(default)]
+    pub others: Vec<String>,
 }
 
 impl Sim {
@@ -143,6 +145,8 @@ impl Sim {
         };
         let world = match &state_file {
             Some(file) if file.exists() => serde_json::from_slice(&fs::read(file)?)
+                .map_err(anyhow::Error::from)
+                .and_then(World::read)
                 .with_context(|| format!("{} does not read; remove it", file.display()))?,
             _ => World::default(),
         };
@@ -164,9 +168,9 @@ impl Sim {
         live: bool,
     ) -> Result<Value, ApiError> {
         let (checkout, event) = self.change(|world| {
-            let checkout = world.create(request, live, &new_id("chk_"), &self.host)?;
-            let event = world.emit("checkout.created", live, &checkout);
-            Ok((checkout, event))
+            let checkout = create(world, request, live, &new_id("chk_"), &self.host)?;
+            let event = world.tell("checkout.created", &checkout);
+            Ok((world.shown(&checkout), event))
         })?;
         self.deliver(&event, &Deliver::Registered);
         Ok(checkout)
@@ -175,11 +179,8 @@ impl Sim {
     /// `POST /checkouts/{id}/cancel`.
     pub(super) fn cancel(self: &Arc<Self>, id: &str, live: bool) -> Result<Value, ApiError> {
         let (checkout, event) = self.change(|world| {
-            let checkout = world.checkout_mut(id, Some(live))?;
-            checkout::cancel(checkout, &iso(now()))?;
-            let checkout = checkout.clone();
-            let event = world.emit("checkout.canceled", live, &checkout);
-            Ok((checkout, event))
+            let event = cancel(world, id, Some(live))?;
+            Ok((event["data"].clone(), event))
         })?;
         self.deliver(&event, &Deliver::Registered);
         Ok(checkout)
@@ -192,19 +193,19 @@ impl Sim {
         request: &Map<String, Value>,
         live: bool,
     ) -> Result<Value, ApiError> {
-        let (answer, event) = self.change(|world| {
-            let checkout = world.checkout_mut(id, Some(live))?;
-            let birth = Birth { id: &new_id("ref_"), live, at: &iso(now()) };
-            let refund = checkout::refund(checkout, request, birth)?;
-            let checkout = checkout.clone();
-            let event = world.emit("checkout.refunded", live, &checkout);
+        let pending = self.options.refunds == RefundPace::Pending;
+        let (answer, events) = self.change(|world| {
+            let (refund, events) = world.refund(id, Some(live), request, pending)?;
             let answer = match self.options.refund_answer {
-                RefundAnswer::Refund => refund,
-                RefundAnswer::Checkout => checkout,
+                RefundAnswer::Refund => world.shown(&refund),
+                RefundAnswer::Checkout => {
+                    let checkout = world.checkout_mut(id, None)?.clone();
+                    world.shown(&checkout)
+                }
             };
-            Ok((answer, event))
+            Ok((answer, events))
         })?;
-        self.deliver(&event, &Deliver::Registered);
+        self.deliver_all(&events, &Deliver::Registered);
         Ok(answer)
     }
 
@@ -213,50 +214,38 @@ impl Sim {
         self: &Arc<Self>,
         id: &str,
         paid_at: Option<Timestamp>,
+        families: Families,
         deliver: &Deliver,
     ) -> Result<Paid, ApiError> {
-        let event = self.change(|world| world.pay(id, paid_at))?;
-        self.deliver(&event, deliver);
-        Ok(paid(id, &event))
+        let events = self.change(|world| world.pay(id, paid_at, families))?;
+        self.deliver_all(&events, deliver);
+        Ok(paid(id, &events))
     }
 
     /// A checkout is created and paid. `checkout.created` is delivered only to the webhooks
     /// registered for it, and only if the payment is.
     pub(super) fn create_and_pay(self: &Arc<Self>, pay: &Pay) -> Result<Paid, ApiError> {
-        let mut request = pay.fields.clone();
-        request.insert("currency".to_owned(), json!(pay.currency));
-        request
-            .entry("items")
-            .or_insert_with(|| json!([{"unit_price": pay.amount, "quantity": 1}]));
         let id = pay.id.clone().unwrap_or_else(|| new_id("chk_"));
-        let (created, event) = self.change(|world| {
-            let checkout = world.create(&request, pay.live, &id, &self.host)?;
-            let created = world.emit("checkout.created", pay.live, &checkout);
-            Ok((created, world.pay(&id, pay.paid_at)?))
+        let (created, events) = self.change(|world| {
+            let checkout = create(world, &request(pay), pay.live, &id, &self.host)?;
+            let created = world.tell("checkout.created", &checkout);
+            Ok((created, world.pay(&id, pay.paid_at, pay.families)?))
         })?;
         if pay.deliver == Deliver::Registered {
             self.deliver(&created, &Deliver::Registered);
         }
-        self.deliver(&event, &pay.deliver);
-        Ok(paid(&id, &event))
+        self.deliver_all(&events, &pay.deliver);
+        Ok(paid(&id, &events))
     }
 
     /// A checkout is created and canceled; nobody is told. The event is `checkout.canceled`.
     pub(super) fn create_and_cancel(&self, pay: &Pay) -> Result<Paid, ApiError> {
-        let mut request = pay.fields.clone();
-        request.insert("currency".to_owned(), json!(pay.currency));
-        request
-            .entry("items")
-            .or_insert_with(|| json!([{"unit_price": pay.amount, "quantity": 1}]));
         let id = pay.id.clone().unwrap_or_else(|| new_id("chk_"));
         let event = self.change(|world| {
-            world.create(&request, pay.live, &id, &self.host)?;
-            let checkout = world.checkout_mut(&id, Some(pay.live))?;
-            checkout::cancel(checkout, &iso(now()))?;
-            let checkout = checkout.clone();
-            Ok(world.emit("checkout.canceled", pay.live, &checkout))
+            create(world, &request(pay), pay.live, &id, &self.host)?;
+            cancel(world, &id, None)
         })?;
-        Ok(paid(&id, &event))
+        Ok(paid(&id, &[event]))
     }
 
     /// Any event about anything: the types nothing here causes by itself.
@@ -281,35 +270,39 @@ impl Sim {
         })
     }
 
-    /// A checkout as the API shows it, in one mode.
-    pub(super) fn checkout(&self, id: &str, live: bool) -> Result<Value, ApiError> {
-        locked(&self.world).checkout_mut(id, Some(live)).cloned()
+    /// An object as the API shows it, in one mode, with what it is asked to expand.
+    pub(super) fn read(
+        &self,
+        path: &str,
+        id: &str,
+        live: bool,
+        expand: &[String],
+    ) -> Result<Value, ApiError> {
+        let mut world = locked(&self.world);
+        let object = world.find_mut(path, id, Some(live))?.clone();
+        Ok(expanded(&world, &object, expand))
     }
 
     /// An event, in one mode or in either.
     pub(super) fn event(&self, id: &str, live: Option<bool>) -> Result<Value, ApiError> {
-        locked(&self.world)
-            .events
-            .get(id)
-            .filter(|event| live.is_none_or(|live| event["live"] == live))
-            .cloned()
-            .ok_or_else(|| ApiError::not_found("event"))
+        locked(&self.world).find_mut(EVENTS, id, live).cloned()
     }
 
-    /// A page of the checkouts of one mode.
-    pub(super) fn checkouts(&self, query: &Query, live: bool) -> Result<Value, ApiError> {
-        query.page(locked(&self.world).checkouts.newest_first(live))
-    }
-
-    /// A page of the events of one mode.
-    pub(super) fn events(&self, query: &Query, live: bool) -> Result<Value, ApiError> {
-        query.page(locked(&self.world).events.newest_first(live))
+    /// A page of the objects of one mode.
+    pub(super) fn list(&self, path: &str, query: &Query, live: bool) -> Result<Value, ApiError> {
+        let world = locked(&self.world);
+        let mut page = query.page(world.newest_first(path, live))?;
+        if let Some(rows) = page["data"].as_array_mut() {
+            for row in rows {
+                *row = world.shown(row);
+            }
+        }
+        Ok(page)
     }
 
     /// Everything, oldest first: for whoever compares both ends.
     pub(super) fn everything(&self) -> Value {
-        let world = locked(&self.world);
-        json!({"checkouts": world.checkouts.rows, "events": world.events.rows})
+        locked(&self.world).kept()
     }
 
     pub(super) fn set_fault(&self, plan: Option<FaultPlan>) {
@@ -330,7 +323,7 @@ impl Sim {
     }
 
     /// One change of the world, kept on disk before anybody hears of it.
-    fn change<T>(
+    pub(super) fn change<T>(
         &self,
         step: impl FnOnce(&mut World) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
@@ -346,84 +339,53 @@ impl Sim {
     }
 }
 
-impl World {
-    fn create(
-        &mut self,
-        request: &Map<String, Value>,
-        live: bool,
-        id: &str,
-        host: &str,
-    ) -> Result<Value, ApiError> {
-        if self.checkouts.get(id).is_some() {
-            return Err(ApiError::invalid("there is a checkout of this id"));
+fn request(pay: &Pay) -> Map<String, Value> {
+    let mut request = pay.fields.clone();
+    request.insert("currency".to_owned(), json!(pay.currency));
+    request.entry("items").or_insert_with(|| json!([{"unit_price": pay.amount, "quantity": 1}]));
+    request
+}
+
+fn create(
+    world: &mut World,
+    request: &Map<String, Value>,
+    live: bool,
+    id: &str,
+    host: &str,
+) -> Result<Value, ApiError> {
+    if world.find(CHECKOUTS, id, None).is_some() {
+        return Err(ApiError::invalid("there is a checkout of this id"));
+    }
+    let at = world.at();
+    let checkout = checkout::create(request, Birth { id, live, at: &at }, host)?;
+    world.table(CHECKOUTS).push(checkout.clone());
+    Ok(checkout)
+}
+
+fn cancel(world: &mut World, id: &str, live: Option<bool>) -> Result<Value, ApiError> {
+    let at = world.at();
+    let checkout = world.checkout_mut(id, live)?;
+    checkout::cancel(checkout, &at)?;
+    let checkout = checkout.clone();
+    Ok(world.tell("checkout.canceled", &checkout))
+}
+
+/// An object with related ones in full (`ventipay-api.md` 3.3): what it names by `<what>_id`.
+/// The card a checkout was paid with is always the same.
+fn expanded(world: &World, object: &Value, expand: &[String]) -> Value {
+    let mut shown = world.shown(object);
+    for what in expand {
+        let named = object[format!("{what}_id")].as_str();
+        if let Some(related) = named.and_then(|id| world.find(&format!("{what}s"), id, None)) {
+            shown[what] = world.shown(related);
+        } else if what == "payment_method"
+            && object["object"] == "checkout"
+            && object["status"] == "paid"
+        {
+            shown[what] = json!({"brand": "visa", "funding": "debit", "last4": "4242"});
         }
-        let at = iso(now());
-        let checkout = checkout::create(request, Birth { id, live, at: &at }, host)?;
-        self.checkouts.push(checkout.clone());
-        Ok(checkout)
     }
-
-    fn pay(&mut self, id: &str, paid_at: Option<Timestamp>) -> Result<Value, ApiError> {
-        let now = now();
-        let checkout = self.checkout_mut(id, None)?;
-        let payment = new_id("pay_");
-        checkout::pay(checkout, &payment, &iso(paid_at.unwrap_or(now)), &iso(now))?;
-        let checkout = checkout.clone();
-        Ok(self.emit("checkout.paid", checkout["live"] == true, &checkout))
-    }
-
-    /// Keeps an event about `object`, as `GET /events/{id}` shows it (`ventipay-api.md` 4.3).
-    fn emit(&mut self, event_type: &str, live: bool, object: &Value) -> Value {
-        let at = iso(now());
-        let event = json!({
-            "id": new_id("evt_"), "object": "event", "type": event_type, "live": live,
-            "related_object": object["object"], "related_id": object["id"],
-            "created_at": at, "updated_at": at, "data": object,
-        });
-        self.events.push(event.clone());
-        event
-    }
-
-    fn checkout_mut(&mut self, id: &str, live: Option<bool>) -> Result<&mut Value, ApiError> {
-        self.checkouts
-            .get_mut(id)
-            .filter(|checkout| live.is_none_or(|live| checkout["live"] == live))
-            .ok_or_else(|| ApiError::not_found("checkout"))
-    }
-}
-
-impl Table {
-    fn get(&self, id: &str) -> Option<&Value> {
-        self.places.get(id).map(|place| &self.rows[*place])
-    }
-
-    fn get_mut(&mut self, id: &str) -> Option<&mut Value> {
-        self.places.get(id).map(|place| &mut self.rows[*place])
-    }
-
-    fn push(&mut self, row: Value) {
-        self.places.insert(text(&row, "id"), self.rows.len());
-        self.rows.push(row);
-    }
-
-    fn newest_first(&self, live: bool) -> impl Iterator<Item = &Value> {
-        self.rows.iter().rev().filter(move |row| row["live"] == live)
-    }
-}
-
-impl From<Vec<Value>> for Table {
-    fn from(rows: Vec<Value>) -> Self {
-        let mut table = Self::default();
-        for row in rows {
-            table.push(row);
-        }
-        table
-    }
-}
-
-/// A text field, or nothing.
-pub(super) fn text(value: &Value, key: &str) -> String {
-    value[key].as_str().unwrap_or_default().to_owned()
+    shown
 }
 
 /// The value behind a lock; a panic elsewhere does not take the simulator down.
@@ -439,20 +401,16 @@ pub(super) fn push_bounded<T>(kept: &mut VecDeque<T>, item: T) {
     kept.push_back(item);
 }
 
-fn paid(checkout: &str, event: &Value) -> Paid {
-    Paid { checkout: checkout.to_owned(), event: text(event, "id") }
-}
-
-fn new_id(prefix: &str) -> String {
-    const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    let letters = (0..14).map(|_| char::from(ALPHABET[rand::random_range(0..ALPHABET.len())]));
-    prefix.chars().chain(letters).collect()
+/// The last event is the checkout's own.
+fn paid(checkout: &str, events: &[Value]) -> Paid {
+    let mut others: Vec<String> = events.iter().map(|event| text(event, "id")).collect();
+    let event = others.pop().unwrap_or_default();
+    Paid { checkout: checkout.to_owned(), event, others }
 }
 
 fn save(file: &Path, world: &World) -> anyhow::Result<()> {
     let next = file.with_extension("json.new");
-    let rows = json!({"checkouts": world.checkouts.rows, "events": world.events.rows});
-    fs::write(&next, rows.to_string())?;
+    fs::write(&next, world.kept().to_string())?;
     fs::File::open(&next)?.sync_all()?;
     fs::rename(&next, file)?;
     Ok(())

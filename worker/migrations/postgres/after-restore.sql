@@ -13,4 +13,5 @@ update events set txid = '0';
 alter table events enable always trigger append_only;
 -- The views count in the old server's transactions: they are made again.
 update view_cursors set version = 0;
+update mirrors set "transaction" = 0, position = 0;
 commit;

@@ -32,7 +32,7 @@ grant insert (stream, sequence, account, about, kind, version, data, recorded_at
 -- The broker's positions: append and read.
 grant select, insert on broker_positions, broker_gone to concilia_worker;
 -- Operational state, rebuildable: also change; never delete.
-grant select, insert, update on work, broker_watermarks, leases to concilia_worker;
+grant select, insert, update on work, broker_watermarks, leases, mirrors to concilia_worker;
 -- Views, made again from the log whenever somebody wishes: also delete.
 grant select, insert, delete on view_events, view_payments, view_keys to concilia_worker;
 grant select, update on view_cursors to concilia_worker;

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Admin};
 use crate::shell::Shell;
-use crate::{consume, news, run, telemetry, views, weather, wire};
+use crate::{consume, mirror, news, run, telemetry, views, weather, wire};
 
 /// What one process does; several processes share the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -63,6 +63,8 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
         tasks.spawn(async move { weather::watch(&watching.0, &watching.1).await });
         let asking = (Arc::clone(&shell), stop.clone());
         tasks.spawn(async move { news::run(&asking.0, every, &asking.1).await });
+        let showing = (Arc::clone(&shell), Arc::clone(&config), stop.clone());
+        tasks.spawn(async move { mirror::run(&showing.0, &showing.1.worker, &showing.2).await });
         let keeping = (Arc::clone(&shell), stop.clone());
         tasks.spawn(async move { views::keep::run(&keeping.0, &keeping.1).await });
     }

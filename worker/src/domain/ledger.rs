@@ -17,7 +17,7 @@ use crate::retry::Jitter;
 
 mod case;
 
-mod given;
+pub(super) mod given;
 
 use case::{Case, booking_of, done, verdict_text};
 use given::{NOON, body, paid_fact, timestamp, webhook};

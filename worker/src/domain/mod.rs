@@ -33,3 +33,6 @@ pub mod decide;
 
 #[cfg(test)]
 mod ledger;
+
+#[cfg(test)]
+mod permutations;

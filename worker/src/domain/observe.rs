@@ -36,6 +36,8 @@ pub struct Lookup {
     pub customer: Option<Customer>,
     /// The card it is of, as the payload says; carried on too.
     pub card: Option<CardShown>,
+    /// The payment method to ask for where the payload does not show the card.
+    pub payment_method: Option<ObjectId>,
 }
 
 /// An object of Ventipay's that is read again before anything is done about it.
@@ -270,7 +272,7 @@ pub struct CheckoutNow {
     pub payment_id: Option<String>,
 }
 
-/// What Ventipay's API answered about a dispute, a subscription or an invoice.
+/// What Ventipay's API answered about another object than a checkout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shown<T> {
     /// No API key is configured.
@@ -349,6 +351,44 @@ pub struct InvoiceNow {
     pub external_id: Option<String>,
     /// When it was paid.
     pub paid_at: Option<Timestamp>,
+}
+
+/// A payment as Ventipay's API shows it now (`ventipay-api.md` 5.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentNow {
+    /// `requires_authorization`, `requires_capture`, `succeeded`, …
+    pub status: String,
+    /// What was paid.
+    pub amount: Option<Money>,
+    /// The checkout it paid, which a charge of it may not name.
+    pub checkout: Option<CheckoutId>,
+    /// Who paid.
+    pub customer_id: Option<String>,
+}
+
+/// A customer as Ventipay's API shows it now (`ventipay-api.md` 5.8). Personal data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomerNow {
+    /// As it was given: neither validated nor normalised.
+    pub email: Option<String>,
+    /// As it was given (`12.345.678-5`), if Ventipay keeps it: unverified.
+    pub taxid: Option<String>,
+    /// First and last name, as far as they are known.
+    pub name: Option<String>,
+    /// ISO 3166-1 alpha-2.
+    pub country: Option<String>,
+}
+
+/// A payment method as Ventipay's API shows it now (`ventipay-api.md` 5.7); of a card no more
+/// than this is ever read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MethodNow {
+    /// `visa`, `mastercard`, …
+    pub brand: Option<String>,
+    /// The last four digits: exactly four digits, or absent.
+    pub last4: Option<String>,
+    /// Whose it is.
+    pub customer_id: Option<String>,
 }
 
 /// One effect to carry out in Odoo: what was decided upon, and the effect.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use concilia_shared::config::{
     Account, CardPolicy, CreditNotePolicy, CreditPolicy, CustomerPolicy, DisputePolicy,
-    Environment, InvoicePolicy, Mode, QuotationPolicy, UfPolicy,
+    Environment, InvoicePolicy, Mode, PayloadPolicy, QuotationPolicy, UfPolicy,
 };
 use concilia_shared::id::AccountName;
 use jiff::Timestamp;
@@ -49,6 +49,8 @@ pub struct Settings {
     pub cards: CardPolicy,
     /// What becomes of a customer Odoo does not know.
     pub customers: CustomerPolicy,
+    /// Whether payloads are shown on the events in Odoo.
+    pub payloads: PayloadPolicy,
     /// The company booked into; `None` if the account has no Odoo.
     pub company_id: Option<i64>,
     /// Whether Ventipay's API is asked before booking.
@@ -76,6 +78,7 @@ impl Settings {
             subscription_product: account.subscription_product.clone(),
             cards: account.cards,
             customers: account.customers,
+            payloads: account.payloads,
             company_id: account.odoo.as_ref().map(|odoo| odoo.company_id),
             asks_ventipay: account
                 .ventipay

@@ -9,6 +9,8 @@ use crate::domain::event::Event;
 use crate::domain::event::System;
 use crate::domain::observe::{Ask, AtVentipay, InOdoo, Lookup, Shown};
 use crate::domain::reason::{NotReady, PendingReason};
+use crate::domain::record::{CardShown, Customer, Last4};
+use crate::domain::rut::Rut;
 use crate::shell::Shell;
 use crate::store::StoreError;
 use crate::ventipay::{Ventipay, VentipayError};
@@ -53,6 +55,13 @@ pub async fn ask(
             }
         },
     };
+    let (customer, card) = match beside(account, lookup).await {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::warn!(%error, "Ventipay did not answer");
+            return Err(Trouble::of_ventipay(&error, shell.clock.now()));
+        }
+    };
     let Some(odoo) = &account.odoo else {
         return Err(Trouble::of(PendingReason::NotReady { why: NotReady::NoOdoo }));
     };
@@ -68,12 +77,41 @@ pub async fn ask(
     };
     account.failures.answered(System::Odoo, Step::Look);
     match (views.pop(), views.is_empty()) {
-        (Some(seen), true) => Ok((Seen { odoo: seen, ventipay }, odoo.database())),
+        (Some(seen), true) => Ok((Seen { odoo: seen, ventipay, customer, card }, odoo.database())),
         (None, _) if !about_payment => {
-            Ok((Seen { odoo: InOdoo::default(), ventipay }, odoo.database()))
+            let odoo_now = InOdoo::default();
+            Ok((Seen { odoo: odoo_now, ventipay, customer, card }, odoo.database()))
         }
         _ => Err(Trouble::of(PendingReason::OdooUnavailable)),
     }
+}
+
+/// What the payload does not say of a customer or a card, Ventipay is asked for: a webhook names
+/// them by their ids alone (`ventipay-api.md` 4.6).
+async fn beside(
+    account: &AccountShell,
+    lookup: &Lookup,
+) -> Result<(Option<Customer>, Option<CardShown>), VentipayError> {
+    let (mut customer, mut card) = (lookup.customer.clone(), lookup.card.clone());
+    let Some(ventipay) = &account.ventipay else { return Ok((customer, card)) };
+    if let (None, Some(method)) = (&card, &lookup.payment_method)
+        && let Shown::Now(now) = ventipay.payment_method(method.as_str()).await?
+    {
+        card = now
+            .last4
+            .as_deref()
+            .and_then(Last4::parse)
+            .map(|last4| CardShown { last4, brand: now.brand.clone() });
+    }
+    if let Some(customer) = customer.as_mut().filter(|of| of.rut.is_none() && of.email.is_none())
+        && let Some(id) = customer.id.clone()
+        && let Shown::Now(now) = ventipay.customer(&id).await?
+    {
+        customer.rut = now.taxid.as_deref().and_then(Rut::parse);
+        customer.email = now.email;
+        customer.name = customer.name.take().or(now.name);
+    }
+    Ok((customer, card))
 }
 
 /// Reads an object again at Ventipay.

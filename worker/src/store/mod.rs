@@ -295,6 +295,12 @@ pub trait EventStore: Views + RawLog + Send + Sync {
         until: Timestamp,
     ) -> Result<bool, StoreError>;
 
+    /// How far the account's Odoo has been shown the log; from the beginning where it never was.
+    async fn mirrored(&self, account: &AccountName) -> Result<Cursor, StoreError>;
+
+    /// Notes how far the account's Odoo has been shown the log.
+    async fn set_mirrored(&self, account: &AccountName, to: Cursor) -> Result<(), StoreError>;
+
     /// When the next stream is due, if any waits (leases included).
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
 

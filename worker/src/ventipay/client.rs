@@ -14,7 +14,9 @@ use reqwest::{Response, StatusCode, redirect};
 use serde_json::Value;
 
 use super::{Fetched, Ventipay, VentipayError, wire};
-use crate::domain::observe::{AtVentipay, DisputeNow, InvoiceNow, Shown, SubscriptionNow};
+use crate::domain::observe::{
+    AtVentipay, CustomerNow, DisputeNow, InvoiceNow, MethodNow, PaymentNow, Shown, SubscriptionNow,
+};
 use crate::{measure, trace};
 
 /// Longest wait for a connection.
@@ -169,6 +171,18 @@ impl Ventipay for Client {
     async fn invoice(&self, id: &str) -> Result<Shown<InvoiceNow>, VentipayError> {
         self.show("invoice", "invoices", id, wire::read_invoice).await
     }
+
+    async fn payment(&self, id: &str) -> Result<Shown<PaymentNow>, VentipayError> {
+        self.show("payment", "payments", id, wire::read_payment).await
+    }
+
+    async fn customer(&self, id: &str) -> Result<Shown<CustomerNow>, VentipayError> {
+        self.show("customer", "customers", id, wire::read_customer).await
+    }
+
+    async fn payment_method(&self, id: &str) -> Result<Shown<MethodNow>, VentipayError> {
+        self.show("payment_method", "payment_methods", id, wire::read_method).await
+    }
 }
 
 /// An answer that says something, if only that there is nothing.
@@ -308,7 +322,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_fetched_checkout_comes_with_all_it_says_and_debug_shows_none_of_it() {
-        let more = PAID.replace("}", r#","external_id":"S00042","new":{"a":1}}"#);
+        let more = PAID.replace('}', r#","external_id":"S00042","new":{"a":1}}"#);
         let (base, _) = server(http("200 OK", "", &more)).await;
         let id = CheckoutId::parse("chk_1").unwrap();
         let fetched = client(&base, 5_000).fetch(&id).await.unwrap();
@@ -331,8 +345,14 @@ mod tests {
         assert_eq!(dispute.status, "lost");
         assert!(matches!(client.subscription("x_1").await, Ok(Shown::Now(_))));
         assert!(matches!(client.invoice("x_1").await, Ok(Shown::Now(_))));
+        assert!(matches!(client.payment("x_1").await, Ok(Shown::Now(_))));
+        assert!(matches!(client.customer("x_1").await, Ok(Shown::Now(_))));
+        assert!(matches!(client.payment_method("x_1").await, Ok(Shown::Now(_))));
         let asked = asked.lock().unwrap().clone();
-        for (request, path) in asked.iter().zip(["disputes", "subscriptions", "invoices"]) {
+        let paths =
+            ["disputes", "subscriptions", "invoices", "payments", "customers", "payment_methods"];
+        assert_eq!(asked.len(), paths.len());
+        for (request, path) in asked.iter().zip(paths) {
             assert!(request.starts_with(&format!("GET /v1/{path}/x_1 ")), "{request}");
         }
     }

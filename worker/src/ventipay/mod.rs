@@ -15,7 +15,9 @@ use async_trait::async_trait;
 use concilia_shared::id::CheckoutId;
 use serde_json::{Map, Value};
 
-use crate::domain::observe::{AtVentipay, DisputeNow, InvoiceNow, Shown, SubscriptionNow};
+use crate::domain::observe::{
+    AtVentipay, CustomerNow, DisputeNow, InvoiceNow, MethodNow, PaymentNow, Shown, SubscriptionNow,
+};
 
 pub use client::Client;
 
@@ -39,6 +41,15 @@ pub trait Ventipay: Send + Sync {
 
     /// How an invoice ("nota de venta") stands now.
     async fn invoice(&self, id: &str) -> Result<Shown<InvoiceNow>, VentipayError>;
+
+    /// How a payment stands now: it may name the checkout where its charge does not.
+    async fn payment(&self, id: &str) -> Result<Shown<PaymentNow>, VentipayError>;
+
+    /// Who a customer is: events name them by id only (`ventipay-api.md` 4.6).
+    async fn customer(&self, id: &str) -> Result<Shown<CustomerNow>, VentipayError>;
+
+    /// What a payment method is, as far as it is read.
+    async fn payment_method(&self, id: &str) -> Result<Shown<MethodNow>, VentipayError>;
 
     /// Whether it answers at all, and accepts the key: asks for a checkout that cannot exist.
     async fn ping(&self) -> Result<(), VentipayError> {

@@ -1,11 +1,13 @@
 //! The shape of a checkout as Ventipay's API answers it (`ventipay-api.md` 5.2), read into
-//! [`AtVentipay`]. Pure. The other objects are read in `objects`.
+//! [`AtVentipay`]. Pure. The other objects are read in `objects` and
+//! `people`.
 //!
 //! Reading is strict where money is concerned and total: what does not read becomes
 //! [`AtVentipay::Unreadable`] with the path at fault, never a guess. A missing field and null
 //! are the same (`ventipay-api.md` section 2, default 18). Fields unknown to us are ignored.
 
 mod objects;
+mod people;
 
 use concilia_shared::id::CheckoutId;
 use concilia_shared::money::{Currency, Money};
@@ -14,7 +16,10 @@ use serde_json::{Map, Value};
 
 use crate::domain::observe::{AtVentipay, CheckoutNow};
 
-pub use objects::{is_plain_id, not_shown, read_dispute, read_invoice, read_subscription};
+pub use objects::{
+    is_plain_id, not_shown, read_dispute, read_invoice, read_payment, read_subscription,
+};
+pub use people::{read_customer, read_method};
 
 /// Longest status kept, in bytes. Theirs are one word.
 const STATUS_BYTES_MAX: usize = 64;

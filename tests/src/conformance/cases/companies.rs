@@ -87,7 +87,7 @@ async fn same_reference(bench: &Bench) -> Result<()> {
 async fn other_order(bench: &Bench) -> Result<()> {
     let second = bench.second_company().await?;
     order_there(bench, second, "other", 4_800).await?;
-    let verdict = bench.rest(&bench.paid("other", 4_800, None), &bench.settings(Mode::B)).await?;
+    let verdict = bench.rest(&bench.paid("other", 4_800, None), &bench.settings(Mode::B)?).await?;
     ensure!(
         matches!(verdict, Verdict::Pending(PendingReason::NoMatch { .. })),
         "it rests as {verdict:?}"
@@ -104,7 +104,7 @@ async fn other_portal(bench: &Bench) -> Result<()> {
     let id = order_there(bench, second, "border", 4_900).await?;
     let reference = bench.portal_of(&office, "sale.order", id, json!(4_900)).await?;
     let body = bench.paid("border", 4_900, Some(&reference));
-    let verdict = bench.rest(&body, &bench.settings(Mode::A)).await?;
+    let verdict = bench.rest(&body, &bench.settings(Mode::A)?).await?;
     ensure!(
         matches!(verdict, Verdict::Parked(ParkReason::OtherCompany { .. })),
         "it rests as {verdict:?}"
@@ -132,7 +132,7 @@ async fn two_invoices(bench: &Bench) -> Result<()> {
     bench.office.rpc.call("payment.transaction", "create", args).await?;
     let reference = bench.reference("both-sides");
     let body = bench.paid("both-sides", 5_200, Some(&reference));
-    let verdict = bench.rest(&body, &bench.settings(Mode::A)).await?;
+    let verdict = bench.rest(&body, &bench.settings(Mode::A)?).await?;
     ensure!(
         matches!(verdict, Verdict::Parked(ParkReason::OtherCompany { .. })),
         "it rests as {verdict:?}"

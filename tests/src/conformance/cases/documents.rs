@@ -57,7 +57,7 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 async fn rest_of(bench: &Bench, case: &str, pesos: i64) -> Result<Verdict> {
-    bench.rest(&bench.paid(case, pesos, None), &bench.settings(Mode::B)).await
+    bench.rest(&bench.paid(case, pesos, None), &bench.settings(Mode::B)?).await
 }
 
 fn already_paid(verdict: &Verdict) -> Result<()> {
@@ -93,7 +93,7 @@ async fn paid_by_us(bench: &Bench) -> Result<()> {
     bench.must_be_paid(invoice).await?;
     let mut second = bench.paid("by-us-again", 3_200, None);
     second["data"]["external_id"] = json!(bench.reference("by-us"));
-    already_paid(&bench.rest(&second, &bench.settings(Mode::B)).await?)?;
+    already_paid(&bench.rest(&second, &bench.settings(Mode::B)?).await?)?;
     let order = bench.see_order("by-us").await?;
     let again = bench.perform(&bench.book("by-us-again", &order, 3_200)).await?;
     changed(&again, "order_paid")?;
@@ -164,7 +164,7 @@ async fn cancelled_linked(bench: &Bench) -> Result<()> {
         bench.transaction_by_hand("void-linked", pesos, json!(3_900), Some(invoice)).await?;
     bench.office.press("account.move", "button_cancel", invoice).await?;
     let body = bench.paid("void-linked", 3_900, Some(&reference));
-    let verdict = bench.rest(&body, &bench.settings(Mode::A)).await?;
+    let verdict = bench.rest(&body, &bench.settings(Mode::A)?).await?;
     ensure!(
         matches!(verdict, Verdict::Parked(ParkReason::InvoiceNotPosted { .. })),
         "it rests as {verdict:?}"

@@ -117,7 +117,7 @@ async fn locked_invoice(bench: &Bench) -> Result<()> {
     let invoice = bench.loose_invoice(pesos, json!(8_500), bench.days_ago(10)).await?;
     let reference = bench.portal("account.move", invoice, json!(8_500)).await?;
     let body = bench.paid("locked-invoice", 8_500, Some(&reference));
-    let settings = bench.settings(Mode::A);
+    let settings = bench.settings(Mode::A)?;
     let rest = async || bench.rest(&body, &settings).await;
     let verdict = locked(bench, bench.days_ago(5), rest).await?;
     ensure!(matches!(verdict, Verdict::Booked(..)), "it rests as {verdict:?}");
@@ -129,7 +129,7 @@ async fn locked_today(bench: &Bench) -> Result<()> {
     let draft = bench.order("today-draft", 8_700).await?;
     bench.draft(draft).await?;
     let body = bench.paid("today", 8_600, None);
-    let settings = bench.settings(Mode::B);
+    let settings = bench.settings(Mode::B)?;
     let rest = async || bench.rest(&body, &settings).await;
     // Tomorrow here may be today in UTC, by which an administrator without a time zone dates.
     let outcome = locked(bench, bench.days_ago(-1), rest).await;

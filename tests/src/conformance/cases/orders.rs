@@ -129,7 +129,7 @@ async fn two_invoices(bench: &Bench) -> Result<()> {
 
 async fn part_of_two(bench: &Bench) -> Result<()> {
     order_of_two(bench, "part").await?;
-    let verdict = bench.rest(&bench.paid("part", 700, None), &bench.settings(Mode::B)).await?;
+    let verdict = bench.rest(&bench.paid("part", 700, None), &bench.settings(Mode::B)?).await?;
     let Verdict::Parked(ParkReason::AmountMismatch { expected, .. }) = verdict else {
         bail!("it rests as {verdict:?}")
     };
@@ -139,7 +139,7 @@ async fn part_of_two(bench: &Bench) -> Result<()> {
 async fn draft_invoice(bench: &Bench) -> Result<()> {
     let order = bench.order("draft", 2_222).await?;
     let invoice = bench.draft(order).await?;
-    let verdict = bench.rest(&bench.paid("draft", 2_222, None), &bench.settings(Mode::B)).await?;
+    let verdict = bench.rest(&bench.paid("draft", 2_222, None), &bench.settings(Mode::B)?).await?;
     let Verdict::Booked(booking, ..) = verdict else { bail!("it rests as {verdict:?}") };
     same("the credit", booking.credit.as_deref(), Some("2222"))?;
     let state = bench.office.read("account.move", invoice, &["state"]).await?;
@@ -148,7 +148,7 @@ async fn draft_invoice(bench: &Bench) -> Result<()> {
 
 async fn quotation_left(bench: &Bench) -> Result<()> {
     let id = bench.quotation("left", 5_550).await?;
-    let verdict = bench.rest(&bench.paid("left", 5_550, None), &bench.settings(Mode::B)).await?;
+    let verdict = bench.rest(&bench.paid("left", 5_550, None), &bench.settings(Mode::B)?).await?;
     ensure!(matches!(verdict, Verdict::Booked(..)), "it rests as {verdict:?}");
     let state = bench.office.read("sale.order", id, &["state"]).await?;
     same("the order", &state["state"], &json!("draft"))
@@ -156,7 +156,7 @@ async fn quotation_left(bench: &Bench) -> Result<()> {
 
 async fn quotation_confirmed(bench: &Bench) -> Result<()> {
     let id = bench.quotation("confirmed", 5_560).await?;
-    let settings = bench.settings(Mode::B);
+    let settings = bench.settings(Mode::B)?;
     let settings = concilia_worker::domain::settings::Settings {
         quotations: QuotationPolicy::Confirm,
         ..settings
@@ -193,7 +193,7 @@ async fn cancelled(bench: &Bench) -> Result<()> {
     let order = bench.see_order("cancelled").await?;
     bench.office.write("sale.order", id, json!({"state": "cancel"})).await?;
     let verdict =
-        bench.rest(&bench.paid("cancelled", 6_660, None), &bench.settings(Mode::B)).await?;
+        bench.rest(&bench.paid("cancelled", 6_660, None), &bench.settings(Mode::B)?).await?;
     ensure!(
         matches!(&verdict, Verdict::Parked(ParkReason::OrderCancelled { order: name }) if *name == order.name),
         "it rests as {verdict:?}"
@@ -204,7 +204,7 @@ async fn cancelled(bench: &Bench) -> Result<()> {
 async fn locked(bench: &Bench) -> Result<()> {
     let id = bench.order("locked", 7_770).await?;
     bench.office.write("sale.order", id, json!({"locked": true})).await?;
-    let verdict = bench.rest(&bench.paid("locked", 7_770, None), &bench.settings(Mode::B)).await?;
+    let verdict = bench.rest(&bench.paid("locked", 7_770, None), &bench.settings(Mode::B)?).await?;
     ensure!(matches!(verdict, Verdict::Booked(..)), "it rests as {verdict:?}");
     Ok(())
 }
@@ -260,7 +260,7 @@ async fn ambiguous(bench: &Bench) -> Result<()> {
     bench.order("ambiguous", 1_010).await?;
     bench.order("ambiguous", 1_010).await?;
     let verdict =
-        bench.rest(&bench.paid("ambiguous", 1_010, None), &bench.settings(Mode::B)).await?;
+        bench.rest(&bench.paid("ambiguous", 1_010, None), &bench.settings(Mode::B)?).await?;
     let Verdict::Parked(ParkReason::Ambiguous { orders, .. }) = verdict else {
         bail!("it rests as {verdict:?}")
     };
@@ -268,13 +268,14 @@ async fn ambiguous(bench: &Bench) -> Result<()> {
 }
 
 async fn nowhere(bench: &Bench) -> Result<()> {
-    let verdict = bench.rest(&bench.paid("nowhere", 1_020, None), &bench.settings(Mode::B)).await?;
+    let verdict =
+        bench.rest(&bench.paid("nowhere", 1_020, None), &bench.settings(Mode::B)?).await?;
     ensure!(
         matches!(verdict, Verdict::Pending(PendingReason::NoMatch { .. })),
         "it rests as {verdict:?}"
     );
     let verdict = bench
-        .rest(&bench.paid("nowhere", 1_020, Some("no such")), &bench.settings(Mode::A))
+        .rest(&bench.paid("nowhere", 1_020, Some("no such")), &bench.settings(Mode::A)?)
         .await?;
     ensure!(
         matches!(verdict, Verdict::Pending(PendingReason::NoTransaction { .. })),
@@ -288,7 +289,7 @@ async fn date(bench: &Bench) -> Result<()> {
     let mut body = bench.paid("date", 1_030, None);
     // Half past two in UTC: still the evening before in Chile, in summer and in winter.
     body["data"]["paid_at"] = json!(format!("{}T02:30:00Z", bench.day()));
-    let verdict = bench.rest(&body, &bench.settings(Mode::B)).await?;
+    let verdict = bench.rest(&body, &bench.settings(Mode::B)?).await?;
     let Verdict::Booked(booking, ..) = verdict else { bail!("it rests as {verdict:?}") };
     same("the date", booking.date, Some(bench.days_ago(4)))?;
     let domain = json!([["name", "=", booking.payment], ["company_id", "=", bench.company]]);

@@ -133,7 +133,7 @@ async fn road(bench: &Bench) -> Result<()> {
     let (_, invoice) = bench.invoiced("portal-road", 3_300).await?;
     let reference = bench.portal("account.move", invoice, json!(3_300)).await?;
     let body = bench.paid("portal-road", 3_300, Some(&reference));
-    let settings = bench.settings(Mode::A);
+    let settings = bench.settings(Mode::A)?;
     let first = bench.rest(&body, &settings).await?;
     let Verdict::Booked(booking, Some(_), Some(Mode::A)) = first else {
         bail!("it rests as {first:?}")
@@ -158,7 +158,7 @@ async fn draft_invoice(bench: &Bench) -> Result<()> {
     let reference =
         bench.transaction_by_hand("portal-draft", pesos, json!(2_500), Some(invoice)).await?;
     let body = bench.paid("portal-draft", 2_500, Some(&reference));
-    let verdict = bench.rest(&body, &bench.settings(Mode::A)).await?;
+    let verdict = bench.rest(&body, &bench.settings(Mode::A)?).await?;
     ensure!(
         matches!(verdict, Verdict::Parked(ParkReason::InvoiceNotPosted { .. })),
         "it rests as {verdict:?}"
@@ -202,7 +202,7 @@ async fn tampered(bench: &Bench) -> Result<()> {
     let (_, invoice) = bench.invoiced("tampered", 9_900).await?;
     let reference = bench.portal("account.move", invoice, json!(1)).await?;
     let body = bench.paid("tampered", 9_900, Some(&reference));
-    let verdict = bench.rest(&body, &bench.settings(Mode::A)).await?;
+    let verdict = bench.rest(&body, &bench.settings(Mode::A)?).await?;
     ensure!(
         matches!(&verdict, Verdict::Parked(ParkReason::TransactionMismatch { expected, .. }) if expected == "1"),
         "it rests as {verdict:?}"

@@ -202,7 +202,7 @@ async fn usd_order(bench: &Bench) -> Result<()> {
     let dollars = with_rates(bench, "USD", DOLLARS).await?;
     let id = quotation_in(bench, "usd-order", dollars, 99.5).await?;
     bench.office.press("sale.order", "action_confirm", id).await?;
-    let settings = bench.settings(Mode::B);
+    let settings = bench.settings(Mode::B)?;
     let verdict = bench.rest(&bench.paid("usd-order", 94_525, None), &settings).await?;
     ensure!(
         matches!(verdict, Verdict::Parked(ParkReason::CurrencyMismatch { .. })),

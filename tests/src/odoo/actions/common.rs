@@ -273,7 +273,8 @@ pub(super) fn booking_row(tx: &Tx<'_>, name: &str, id: Id) -> Json {
         signed_credit(tx, id, payment_row).text(places)
     });
     json!({
-        "name": name, "transaction": row.text("reference"), "state": row.text("state"),
+        "name": name, "transaction": row.text("reference"),
+        "provider_reference": text_or_false(row.text("provider_reference")), "state": row.text("state"),
         "amount": row.amount("amount").text(places), "currency": currency,
         "company_id": row.reference("company_id"), "payment": payment_text(tx, row, "name"),
         "date": payment_text(tx, row, "date"), "orders": orders, "invoices": invoices,

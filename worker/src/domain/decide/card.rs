@@ -4,7 +4,7 @@
 
 use concilia_shared::config::CardPolicy;
 
-use super::{Plan, Verdict, customer};
+use super::{Plan, Seen, Verdict, customer};
 use crate::domain::event::Matched;
 use crate::domain::fact::CardEnrolled;
 use crate::domain::interpret::card_shown;
@@ -19,11 +19,20 @@ pub(super) fn from_the_log(settings: &Settings) -> Option<Verdict> {
 }
 
 /// Whose it is, and what may be shown of it.
-pub(super) fn lookup(settings: &Settings, body: &[u8]) -> Result<Lookup, Plan> {
-    let card = card_shown(body).ok_or(Plan::Rest(Verdict::Parked(ParkReason::CardUnclear)))?;
+pub(super) fn lookup(
+    enrolled: &CardEnrolled,
+    settings: &Settings,
+    body: &[u8],
+) -> Result<Lookup, Plan> {
+    let card = card_shown(body);
+    let method = enrolled.payment_method.clone().filter(|_| settings.asks_ventipay);
+    if card.is_none() && method.is_none() {
+        return Err(Plan::Rest(Verdict::Parked(ParkReason::CardUnclear)));
+    }
     Ok(Lookup {
-        customer: customer(Some(body), None, settings),
-        card: Some(card),
+        customer: customer(Some(body), enrolled.customer.as_ref(), settings),
+        card,
+        payment_method: method,
         ..Lookup::default()
     })
 }
@@ -31,11 +40,11 @@ pub(super) fn lookup(settings: &Settings, body: &[u8]) -> Result<Lookup, Plan> {
 /// What to write.
 pub(super) fn judge(
     enrolled: &CardEnrolled,
-    lookup: &Lookup,
+    seen: &Seen,
     settings: &Settings,
 ) -> Result<(Command, Option<Matched>), Verdict> {
-    let shown = lookup.card.clone().ok_or(Verdict::Parked(ParkReason::CardUnclear))?;
-    let customer = lookup.customer.clone().ok_or(Verdict::Pending(PendingReason::NoCustomer))?;
+    let shown = seen.card.clone().ok_or(Verdict::Parked(ParkReason::CardUnclear))?;
+    let customer = seen.customer.clone().ok_or(Verdict::Pending(PendingReason::NoCustomer))?;
     let card = Card {
         id: enrolled.card().to_string(),
         last4: shown.last4,

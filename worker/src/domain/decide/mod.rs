@@ -36,7 +36,7 @@ use super::interpret::{customer_of, match_keys};
 use super::name::ObjectId;
 use super::observe::{AtVentipay, Command, InOdoo, Lookup, Outcome, Probe, Reference};
 use super::reason::{IgnoreReason, NotReady, ParkReason, PendingReason, RecordReason};
-use super::record::{Customer, Record, Recorded};
+use super::record::{CardShown, Customer, Record, Recorded};
 use super::settings::Settings;
 use super::state::{State, Status, Told};
 
@@ -111,6 +111,10 @@ pub struct Seen {
     pub odoo: InOdoo,
     /// At Ventipay.
     pub ventipay: AtVentipay,
+    /// Whom it is of: what the payload says, and what Ventipay shows of them besides.
+    pub customer: Option<Customer>,
+    /// The card it is of: what the payload shows, else what Ventipay does.
+    pub card: Option<CardShown>,
 }
 
 /// Judges an event from the log alone, or says what to look up. `body` is its payload, for
@@ -152,7 +156,7 @@ pub fn plan(told: &Told, state: &State, settings: &Settings, body: Option<&[u8]>
             Ok(subscription::lookup(subscription, settings, body))
         }
         Fact::InvoiceTold(invoice) => keys.map(|body| invoice::lookup(invoice, settings, body)),
-        Fact::CardEnrolled(_) => keys.and_then(|body| card::lookup(settings, body)),
+        Fact::CardEnrolled(card) => keys.and_then(|body| card::lookup(card, settings, body)),
         Fact::Other | Fact::Unreadable { .. } => {
             Err(Plan::Rest(Verdict::Recorded(RecordReason::NothingToDo)))
         }
@@ -177,10 +181,10 @@ pub fn decide(
         Fact::PaymentTold(payment) => payment::judge(told, payment, lookup, seen, settings),
         Fact::DisputeTold(dispute) => dispute::judge(told, dispute, state, lookup, seen, settings),
         Fact::SubscriptionTold(subscription) => {
-            subscription::judge(subscription, state, lookup, seen, settings)
+            subscription::judge(subscription, state, seen, settings)
         }
         Fact::InvoiceTold(invoice) => invoice::judge(told, invoice, lookup, seen, settings),
-        Fact::CardEnrolled(card) => card::judge(card, lookup, settings),
+        Fact::CardEnrolled(card) => card::judge(card, seen, settings),
         Fact::Other | Fact::Unreadable { .. } => Err(without_account(told)),
     };
     match judged {

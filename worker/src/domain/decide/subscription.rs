@@ -78,7 +78,6 @@ pub(super) fn lookup(
 pub(super) fn judge(
     subscription: &SubscriptionTold,
     state: &State,
-    lookup: &Lookup,
     seen: &Seen,
     settings: &Settings,
 ) -> Result<(Command, Option<Matched>), Verdict> {
@@ -104,7 +103,7 @@ pub(super) fn judge(
         renewals: renewals(state),
         reason: subscription.why.clone().or_else(|| shown.and_then(|now| now.reason.clone())),
         of: Vec::new(),
-        customer: lookup.customer.clone(),
+        customer: seen.customer.clone(),
         activities: Vec::new(),
     };
     Ok((Command::Record(Box::new(Record::Subscription(Box::new(record)))), None))

@@ -10,31 +10,38 @@
 //! `told EVENT canceled [then canceled]` · `told EVENT refunded AMOUNT CURRENCY [then refunded]`.
 //! `booked` may go on with `[as NAME] [in CURRENCY] [refunded AMOUNT]`, decimal text too; `ventipay` with
 //! `[back AMOUNT]`, what was refunded in all.
-//! What is told: `paid …`, `canceled …`, `refunded [AMOUNT CURRENCY|unclear] [late S]`, `charge …` and
+//! `told EVENT dispute|subscription STATE … [then registered]` · `told EVENT took_back AMOUNT CURRENCY` ·
+//! `told EVENT invoice paid AMOUNT CURRENCY [then booked]` · `found invoice ID TOTAL … [field F] [linked]`, in
+//! `account.move` · `ventipay dispute|subscription|invoice STATUS [AMOUNT CURRENCY]`.
+//! What is told: `dispute …`, `subscription …`, `invoice …`, `card [shown] [nobody]`, `paid …`, `canceled …`, `refunded [AMOUNT CURRENCY|unclear] [late S]`, `charge …` and
 //! `payment …` as [`payment_fact`] reads them, `other`, `unreadable`.
 //! Amounts of `paid`, `told`, `ventipay` are minor units, as Ventipay sends them; all others are
 //! decimal text, as Odoo answers.
 
 use concilia_shared::config::{
-    CreditNotePolicy, CreditPolicy, Environment, Mode, QuotationPolicy, Retry, UfPolicy,
+    CardPolicy, CreditNotePolicy, CreditPolicy, DisputePolicy, Environment, Mode, QuotationPolicy,
+    Retry, UfPolicy,
 };
 use concilia_shared::id::EventId;
 use concilia_shared::money::{Currency, Money};
 use jiff::Timestamp;
 
 use super::given::{
-    NOON, acceptable, after, body, booking, canceled_fact, candidate, invoice, money,
-    nothing_in_odoo, number, order, paid_fact, payment_fact, refund_booking, refunded_fact,
-    settings, timestamp, transaction, webhook,
+    KEY, NOON, acceptable, after, body, booking, canceled_fact, candidate, card_body, card_fact,
+    dispute_fact, invoice, invoice_fact, money, nothing_in_odoo, number, order, paid_fact,
+    payment_fact, refund_booking, refunded_fact, registration, settings, subscription_fact,
+    timestamp, transaction, webhook,
 };
 use crate::domain::decide::{Decision, Plan, Seen, Verdict, decide, plan, rest};
 use crate::domain::event::{Booking, Event};
 use crate::domain::fact::Fact;
+use crate::domain::name::ObjectId;
 use crate::domain::observe::{
-    Accepted, AtVentipay, CheckoutNow, Command, Found, Lookup, Order, Outcome, Probe, Refunded,
-    Transaction,
+    Accepted, AtVentipay, CheckoutNow, Command, DisputeNow, Found, FoundInvoices, InvoiceNow,
+    Lookup, Order, Outcome, Probe, Refunded, SubscriptionNow, Transaction,
 };
 use crate::domain::reason::{IgnoreReason, ParkReason, PendingReason, Problem, RecordReason};
+use crate::domain::record::{Activity, CardShown, Done, Last4, Record, Recorded};
 use crate::domain::settings::Settings;
 use crate::domain::state::{State, Told};
 use crate::retry::Jitter;
@@ -44,6 +51,7 @@ pub(super) struct Case {
     pub(super) state: State,
     pub(super) seen: Seen,
     pub(super) erased: bool,
+    body: Vec<u8>,
     /// What a person decided of the event that is told.
     chosen: Option<String>,
     accepted: Vec<ParkReason>,
@@ -56,8 +64,14 @@ impl Case {
         let mut case = Self {
             settings: settings(),
             state: State::default(),
-            seen: Seen { odoo: nothing_in_odoo(), ventipay: AtVentipay::NotAsked },
+            seen: Seen {
+                odoo: nothing_in_odoo(),
+                ventipay: AtVentipay::NotAsked,
+                customer: None,
+                card: None,
+            },
             erased: false,
+            body: body(),
             chosen: None,
             accepted: Vec::new(),
         };
@@ -136,7 +150,7 @@ impl Case {
             ["ventipay", "unreadable"] => {
                 self.seen.ventipay = AtVentipay::Unreadable { path: "amount".to_owned() };
             }
-            ["ventipay", status, amount, currency, rest @ ..] => {
+            ["ventipay", status, amount, currency, rest @ ..] if *status != "invoice" => {
                 self.seen.ventipay = AtVentipay::Checkout(CheckoutNow {
                     status: (*status).to_owned(),
                     amount: money(amount, currency),
@@ -154,6 +168,90 @@ impl Case {
                     let transaction = "1001".to_owned();
                     self.state.apply(&Event::TransactionCanceled { about, transaction });
                 }
+            }
+            ["told", event, kind @ ("dispute" | "subscription"), rest @ ..] => {
+                let fact =
+                    if *kind == "dispute" { dispute_fact(rest) } else { subscription_fact(rest) };
+                self.state.apply(&Event::WebhookReceived(webhook(event, fact)));
+                if after(rest, "then").is_some() {
+                    let about = EventId::parse(*event).unwrap();
+                    let registration = registration(kind, rest[0]);
+                    self.state.apply(&Event::Registered { about, registration });
+                }
+            }
+            ["told", event, "took_back", amount, currency] => {
+                let (about, amount) = (EventId::parse(*event).unwrap(), money(amount, currency));
+                let mut refund = refund_booking("chk_1-dispute-dp_1", amount, amount);
+                refund.dispute = ObjectId::parse("dp_1");
+                let booking = booking("chk_1", amount);
+                self.state.apply(&Event::Refunded { about, refund, booking });
+            }
+            ["told", event, "invoice", "paid", amount, currency, rest @ ..] => {
+                let fact = invoice_fact(&["paid", amount, currency]);
+                self.state.apply(&Event::WebhookReceived(webhook(event, fact)));
+                if after(rest, "then") == Some("booked") {
+                    let about = EventId::parse(*event).unwrap();
+                    let booking = booking("invoice-in_1", money(amount, currency));
+                    self.state.apply(&Event::Booked { about, booking, matched: None, mode: None });
+                }
+            }
+            ["found", "invoice", id, total, rest @ ..] => {
+                let mut transactions = Vec::new();
+                if rest.contains(&"linked") {
+                    transactions.push(transaction("T-1", "done"));
+                }
+                let field = after(rest, "field").unwrap_or("ref");
+                let probe = Probe {
+                    path: "external_id".to_owned(),
+                    field: field.to_owned(),
+                    value: KEY.to_owned(),
+                };
+                let invoices = &mut self.seen.odoo.invoices;
+                if !invoices.iter().any(|found| found.probe == probe) {
+                    invoices.push(FoundInvoices { probe: probe.clone(), invoices: Vec::new() });
+                }
+                let found = invoices.iter_mut().find(|found| found.probe == probe).unwrap();
+                found.invoices.push((invoice(id, total, rest), transactions));
+            }
+            ["ventipay", "card"] => {
+                let last4 = Last4::parse("4242").unwrap();
+                self.seen.card = Some(CardShown { last4, brand: None });
+            }
+            ["ventipay", "dispute", status] => {
+                self.seen.ventipay = AtVentipay::Dispute(DisputeNow {
+                    status: (*status).to_owned(),
+                    amount: None,
+                    reason: None,
+                    deadline: None,
+                    checkout: None,
+                    payment_id: None,
+                    charge_id: None,
+                    customer_id: None,
+                });
+            }
+            ["ventipay", "subscription", status] => {
+                self.seen.ventipay = AtVentipay::Subscription(SubscriptionNow {
+                    status: (*status).to_owned(),
+                    reason: None,
+                    amount: None,
+                    customer_id: None,
+                    period_start: None,
+                    period_end: None,
+                    canceled_at: None,
+                });
+            }
+            ["ventipay", "invoice", status, rest @ ..] => {
+                self.seen.ventipay = AtVentipay::Invoice(InvoiceNow {
+                    status: (*status).to_owned(),
+                    amount: rest.first().map(|minor| money(minor, rest[1])),
+                    subscription_id: None,
+                    customer_id: None,
+                    checkout: None,
+                    payment_id: None,
+                    charge_id: None,
+                    external_id: None,
+                    paid_at: None,
+                });
             }
             ["told", event, "refunded", amount, currency, rest @ ..] => {
                 let refunded = money(amount, currency);
@@ -190,6 +288,9 @@ impl Case {
             ["erased"] => self.erased = true,
             ["uf", "UF"] => self.settings.uf = UfPolicy::Uf,
             ["uf", "CLF"] => self.settings.uf = UfPolicy::Clf,
+            ["lost_disputes", "book"] => self.settings.lost_disputes = DisputePolicy::Book,
+            ["cards", "active"] => self.settings.cards = CardPolicy::Active,
+            ["cards", "off"] => self.settings.cards = CardPolicy::Off,
             ["draft_credit_notes"] => self.settings.credit_notes = CreditNotePolicy::Draft,
             ["book_from", at] => self.settings.book_from = Some(timestamp(at)),
             _ => panic!("the ledger does not know the setting: {words:?}"),
@@ -256,6 +357,18 @@ impl Case {
                 told.live = Some(rest.contains(&"live"));
                 told
             }
+            ["dispute", rest @ ..] => webhook("evt_1", dispute_fact(rest)),
+            ["subscription", rest @ ..] => webhook("evt_1", subscription_fact(rest)),
+            ["invoice", rest @ ..] => {
+                let mut told = webhook("evt_1", invoice_fact(rest));
+                told.late_s = after(rest, "late").map(|s| s.parse().unwrap());
+                told.live = Some(rest.contains(&"live"));
+                told
+            }
+            ["card", rest @ ..] => {
+                self.body = card_body(rest.contains(&"shown"), rest.contains(&"nobody"));
+                webhook("evt_1", card_fact())
+            }
             ["charge" | "payment", rest @ ..] => {
                 let mut told = webhook("evt_1", payment_fact(rest));
                 told.late_s = after(rest, "late").map(|s| s.parse().unwrap());
@@ -320,6 +433,14 @@ impl Case {
         // A body without a key finds nothing; neither does mode A among orders.
         let probes = if seen.odoo.probes.is_empty() { &[][..] } else { &lookup.probes[..] };
         seen.odoo.probes = probes.iter().map(found).collect();
+        let found = |probe: &Probe| {
+            let same = self.seen.odoo.invoices.iter().find(|found| found.probe == *probe);
+            let none = || FoundInvoices { probe: probe.clone(), invoices: Vec::new() };
+            same.cloned().unwrap_or_else(none)
+        };
+        seen.odoo.invoices = lookup.invoice_probes.iter().map(found).collect();
+        seen.customer.clone_from(&lookup.customer);
+        seen.card = lookup.card.clone().or(seen.card);
         seen.odoo.candidates.retain(|candidate| {
             let named = |value: &String| candidate.transaction.reference == *value;
             candidate.found_by == "checkout"
@@ -329,8 +450,7 @@ impl Case {
     }
 
     fn decision(&self) -> Decision {
-        let body = body();
-        let body = (!self.erased).then_some(body.as_slice());
+        let body = (!self.erased).then_some(self.body.as_slice());
         match plan(self.told(), &self.state, &self.settings, body) {
             Plan::Rest(verdict) => Decision::Rest(verdict),
             Plan::LookUp(lookup) => {
@@ -388,7 +508,11 @@ pub(super) fn booking_of(command: &Command) -> Option<Booking> {
         Command::Book(book) => (book.amount, book.date),
         Command::Confirm(confirm) => (confirm.amount, confirm.date),
         Command::PayInvoice(pay) => (pay.amount, pay.date),
-        Command::Refund(_) | Command::Cancel(_) | Command::Fail(_) | Command::Complete { .. } => {
+        Command::Refund(_)
+        | Command::Record(_)
+        | Command::Cancel(_)
+        | Command::Fail(_)
+        | Command::Complete { .. } => {
             return None;
         }
     };
@@ -402,6 +526,7 @@ pub(super) fn done(command: &Command) -> Outcome {
         (None, Command::Cancel(cancel)) => {
             Outcome::Canceled { transaction: cancel.reference.clone() }
         }
+        (None, Command::Record(_)) => Outcome::Recorded(Recorded::Done(Done::default())),
         (None, Command::Fail(fail)) => Outcome::Failed { transaction: fail.reference.clone() },
         (None, Command::Refund(refund)) => {
             let refunded =
@@ -451,7 +576,26 @@ fn command_text(command: &Command) -> String {
             format!("refund {name} {amount} {} on {}{draft}", refund.currency, refund.date)
         }
         Command::Fail(fail) => format!("fail {} {}", fail.reference, fail.state),
+        Command::Record(record) => record_text(record),
         Command::Complete { name } => format!("complete {name}"),
+    }
+}
+
+fn record_text(record: &Record) -> String {
+    let told = format!("record {} {}", record.name(), record.state());
+    match record {
+        Record::Dispute(dispute) => {
+            let activities = dispute.activities.iter().map(|activity| match activity {
+                Activity::Open { key, deadline, .. } => format!(" opens {key} due {deadline}"),
+                Activity::Close { .. } => " closes".to_owned(),
+            });
+            told + &activities.collect::<String>()
+        }
+        Record::Subscription(subscription) => {
+            let customer = subscription.customer.as_ref().and_then(|of| of.id.clone());
+            format!("{told} renewals {} of {}", subscription.renewals, customer.unwrap_or_default())
+        }
+        _ => told,
     }
 }
 
@@ -470,6 +614,9 @@ pub(super) fn verdict_text(verdict: &Verdict) -> String {
         Verdict::Parked(reason) => format!("parked {}", tag(serde_json::to_value(reason).unwrap())),
         Verdict::Booked(booking, ..) => format!("booked {}", booking.transaction),
         Verdict::Refunded(refund, _) => format!("refunded {}", refund.transaction),
+        Verdict::Registered(registration) => {
+            format!("registered {} {}", registration.record, registration.state)
+        }
         Verdict::Failed { transaction } => format!("failed {transaction}"),
         Verdict::Canceled { transaction } => format!("canceled {transaction}"),
         Verdict::Completed(booking) => format!("completed {}", booking.transaction),

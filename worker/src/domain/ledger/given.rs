@@ -5,25 +5,27 @@
 
 use concilia_shared::config::{
     CardPolicy, CreditNotePolicy, CreditPolicy, CustomerPolicy, DisputePolicy, Environment,
-    InvoicePolicy, Mode, QuotationPolicy, UfPolicy,
+    InvoicePolicy, Mode, PayloadPolicy, QuotationPolicy, UfPolicy,
 };
 use concilia_shared::id::{AccountName, CheckoutId, EventId};
 use concilia_shared::money::{Currency, Money};
 use jiff::Timestamp;
 
-use crate::domain::event::{Booking, RefundBooking, WebhookReceived};
+use crate::domain::event::{Booking, RefundBooking, Registration, WebhookReceived};
 use crate::domain::fact::{
-    CheckoutCanceled, CheckoutPaid, CheckoutRefunded, Fact, PaymentResult, PaymentTold,
+    CardEnrolled, CheckoutCanceled, CheckoutPaid, CheckoutRefunded, DisputeState, DisputeTold,
+    Fact, InvoiceState, InvoiceTold, PaymentResult, PaymentTold, SubscriptionState,
+    SubscriptionTold,
 };
 use crate::domain::name::ObjectId;
 use crate::domain::observe::{Candidate, Found, InOdoo, Invoice, Order, Probe, Transaction};
 use crate::domain::reason::ParkReason;
 use crate::domain::settings::Settings;
 
-pub(super) const KEY: &str = "1001";
-pub(super) const NOON: &str = "2026-01-05T12:00:00Z";
+pub(in crate::domain) const KEY: &str = "1001";
+pub(in crate::domain) const NOON: &str = "2026-01-05T12:00:00Z";
 
-pub(super) fn settings() -> Settings {
+pub(in crate::domain) fn settings() -> Settings {
     Settings {
         account: AccountName::parse("main").unwrap(),
         environment: Environment::Test,
@@ -42,12 +44,13 @@ pub(super) fn settings() -> Settings {
         subscription_product: None,
         cards: CardPolicy::Archived,
         customers: CustomerPolicy::Find,
+        payloads: PayloadPolicy::Hide,
         company_id: Some(1),
         asks_ventipay: true,
     }
 }
 
-pub(super) fn nothing_in_odoo() -> InOdoo {
+pub(in crate::domain) fn nothing_in_odoo() -> InOdoo {
     let found = |field: String| Found {
         probe: Probe { path: "external_id".to_owned(), field, value: KEY.to_owned() },
         unknown_field: false,
@@ -56,11 +59,11 @@ pub(super) fn nothing_in_odoo() -> InOdoo {
     InOdoo { probes: settings().fields.into_iter().map(found).collect(), ..InOdoo::default() }
 }
 
-pub(super) fn body() -> Vec<u8> {
+pub(in crate::domain) fn body() -> Vec<u8> {
     format!(r#"{{"data":{{"external_id":"{KEY}"}}}}"#).into_bytes()
 }
 
-pub(super) fn webhook(event: &str, fact: Fact) -> WebhookReceived {
+pub(in crate::domain) fn webhook(event: &str, fact: Fact) -> WebhookReceived {
     WebhookReceived {
         event_id: EventId::parse(event).unwrap(),
         event_type: Some("checkout.paid".to_owned()),
@@ -73,7 +76,7 @@ pub(super) fn webhook(event: &str, fact: Fact) -> WebhookReceived {
     }
 }
 
-pub(super) fn paid_fact(minor: i64, currency: &str) -> Fact {
+pub(in crate::domain) fn paid_fact(minor: i64, currency: &str) -> Fact {
     Fact::CheckoutPaid(CheckoutPaid {
         checkout: CheckoutId::parse("chk_1").unwrap(),
         amount: Money::new(minor, Currency::parse(currency).unwrap()),
@@ -85,7 +88,7 @@ pub(super) fn paid_fact(minor: i64, currency: &str) -> Fact {
     })
 }
 
-pub(super) fn canceled_fact(status: Option<&str>) -> Fact {
+pub(in crate::domain) fn canceled_fact(status: Option<&str>) -> Fact {
     Fact::CheckoutCanceled(CheckoutCanceled {
         checkout: CheckoutId::parse("chk_1").unwrap(),
         canceled_at: None,
@@ -93,13 +96,13 @@ pub(super) fn canceled_fact(status: Option<&str>) -> Fact {
     })
 }
 
-pub(super) fn refunded_fact(refunded: Option<Money>) -> Fact {
+pub(in crate::domain) fn refunded_fact(refunded: Option<Money>) -> Fact {
     let checkout = CheckoutId::parse("chk_1").unwrap();
     Fact::CheckoutRefunded(CheckoutRefunded { checkout, refunded, at: None })
 }
 
 /// `succeeded|failed [AMOUNT CURRENCY] [of CHECKOUT] [payment ID] [charge ID]`.
-pub(super) fn payment_fact(words: &[&str]) -> Fact {
+pub(in crate::domain) fn payment_fact(words: &[&str]) -> Fact {
     let id = |name: &str| after(words, name).and_then(ObjectId::parse);
     Fact::PaymentTold(PaymentTold {
         result: match words[0] {
@@ -119,7 +122,81 @@ pub(super) fn payment_fact(words: &[&str]) -> Fact {
     })
 }
 
-pub(super) fn refund_booking(transaction: &str, amount: Money, refunded: Money) -> RefundBooking {
+/// `STATE [AMOUNT CURRENCY] [until T]`, of `chk_1`.
+pub(in crate::domain) fn dispute_fact(words: &[&str]) -> Fact {
+    Fact::DisputeTold(DisputeTold {
+        dispute: ObjectId::parse("dp_1").unwrap(),
+        state: DisputeState::parse(words[0]).unwrap(),
+        checkout: Some(CheckoutId::parse("chk_1").unwrap()),
+        payment: None,
+        charge: None,
+        amount: told_amount(words),
+        why: None,
+        deadline: after(words, "until").map(timestamp),
+    })
+}
+
+/// `STATE [until T] [changed T]`.
+pub(in crate::domain) fn subscription_fact(words: &[&str]) -> Fact {
+    Fact::SubscriptionTold(SubscriptionTold {
+        subscription: ObjectId::parse("sub_1").unwrap(),
+        state: SubscriptionState::parse(words[0]).unwrap(),
+        customer: ObjectId::parse("cus_1"),
+        amount: None,
+        period_start: None,
+        period_end: after(words, "until").map(timestamp),
+        changed_at: after(words, "changed").map(timestamp),
+        why: None,
+    })
+}
+
+/// `STATE [AMOUNT CURRENCY] [payment P]`.
+pub(in crate::domain) fn invoice_fact(words: &[&str]) -> Fact {
+    Fact::InvoiceTold(InvoiceTold {
+        invoice: ObjectId::parse("in_1").unwrap(),
+        state: InvoiceState::parse(words[0]).unwrap(),
+        amount: told_amount(words),
+        subscription: ObjectId::parse("sub_1"),
+        customer: ObjectId::parse("cus_1"),
+        payment: after(words, "payment").and_then(ObjectId::parse),
+        checkout: None,
+        paid_at: None,
+    })
+}
+
+pub(in crate::domain) fn card_fact() -> Fact {
+    Fact::CardEnrolled(CardEnrolled {
+        setup_intent: ObjectId::parse("seti_1").unwrap(),
+        payment_method: ObjectId::parse("pm_1"),
+        customer: ObjectId::parse("cus_1"),
+    })
+}
+
+pub(in crate::domain) fn card_body(shown: bool, nobody: bool) -> Vec<u8> {
+    let method = if shown { r#"{"id":"pm_1","last4":"4242"}"# } else { r#""pm_1""# };
+    let customer = if nobody { "" } else { r#","customer_id":"cus_1""# };
+    format!(r#"{{"data":{{"id":"seti_1","payment_method":{method}{customer}}}}}"#).into_bytes()
+}
+
+pub(in crate::domain) fn registration(kind: &str, state: &str) -> Registration {
+    let id = if kind == "dispute" { "dp_1" } else { "sub_1" };
+    let state = DisputeState::parse(state)
+        .map(DisputeState::as_str)
+        .or_else(|| SubscriptionState::parse(state).map(SubscriptionState::as_str));
+    let record = format!("{kind}-{id}");
+    Registration { record, state: state.unwrap().to_owned(), transaction: None }
+}
+
+fn told_amount(words: &[&str]) -> Option<Money> {
+    let minor: i64 = words.get(1)?.parse().ok()?;
+    Some(Money::new(minor, Currency::parse(words[2]).unwrap()))
+}
+
+pub(in crate::domain) fn refund_booking(
+    transaction: &str,
+    amount: Money,
+    refunded: Money,
+) -> RefundBooking {
     RefundBooking {
         transaction: transaction.to_owned(),
         payment: Some("PBNK1/2026/00002".to_owned()),
@@ -131,7 +208,7 @@ pub(super) fn refund_booking(transaction: &str, amount: Money, refunded: Money) 
     }
 }
 
-pub(super) fn order(name: &str, total: &str, currency: &str, rest: &[&str]) -> Order {
+pub(in crate::domain) fn order(name: &str, total: &str, currency: &str, rest: &[&str]) -> Order {
     let state =
         rest.iter().find(|word| ["draft", "sale", "cancel"].contains(word)).unwrap_or(&"sale");
     Order {
@@ -146,7 +223,7 @@ pub(super) fn order(name: &str, total: &str, currency: &str, rest: &[&str]) -> O
     }
 }
 
-pub(super) fn candidate(
+pub(in crate::domain) fn candidate(
     reference: &str,
     amount: &str,
     currency: &str,
@@ -174,7 +251,7 @@ pub(super) fn candidate(
 
 /// What was accepted: `amount_mismatch DOCUMENT EXPECTED`, `already_paid DOCUMENT BY` (an
 /// underscore is a space), `disputed`, `late`.
-pub(super) fn acceptable(reason: &str, rest: &[&str]) -> ParkReason {
+pub(in crate::domain) fn acceptable(reason: &str, rest: &[&str]) -> ParkReason {
     let document = || rest[0].replace('_', " ");
     match reason {
         "amount_mismatch" => ParkReason::AmountMismatch {
@@ -194,7 +271,7 @@ pub(super) fn acceptable(reason: &str, rest: &[&str]) -> ParkReason {
     }
 }
 
-pub(super) fn invoice(id: &str, total: &str, rest: &[&str]) -> Invoice {
+pub(in crate::domain) fn invoice(id: &str, total: &str, rest: &[&str]) -> Invoice {
     let state = if rest.contains(&"draft") {
         "draft"
     } else if rest.contains(&"cancelled") {
@@ -216,7 +293,7 @@ pub(super) fn invoice(id: &str, total: &str, rest: &[&str]) -> Invoice {
     }
 }
 
-pub(super) fn transaction(reference: &str, state: &str) -> Transaction {
+pub(in crate::domain) fn transaction(reference: &str, state: &str) -> Transaction {
     Transaction {
         reference: reference.to_owned(),
         provider_reference: Some("chk_1".to_owned()),
@@ -228,7 +305,7 @@ pub(super) fn transaction(reference: &str, state: &str) -> Transaction {
     }
 }
 
-pub(super) fn booking(transaction: &str, amount: Money) -> Booking {
+pub(in crate::domain) fn booking(transaction: &str, amount: Money) -> Booking {
     Booking {
         transaction: transaction.to_owned(),
         payment: Some("PBNK1/2026/00001".to_owned()),
@@ -240,18 +317,18 @@ pub(super) fn booking(transaction: &str, amount: Money) -> Booking {
     }
 }
 
-pub(super) fn after<'a>(words: &[&'a str], name: &str) -> Option<&'a str> {
+pub(in crate::domain) fn after<'a>(words: &[&'a str], name: &str) -> Option<&'a str> {
     words.iter().position(|word| *word == name).map(|place| words[place + 1])
 }
 
-pub(super) fn number(text: Option<&str>, otherwise: i64) -> i64 {
+pub(in crate::domain) fn number(text: Option<&str>, otherwise: i64) -> i64 {
     text.map_or(otherwise, |text| text.parse().unwrap())
 }
 
-pub(super) fn money(minor: &str, currency: &str) -> Money {
+pub(in crate::domain) fn money(minor: &str, currency: &str) -> Money {
     Money::new(minor.parse().unwrap(), Currency::parse(currency).unwrap())
 }
 
-pub(super) fn timestamp(text: &str) -> Timestamp {
+pub(in crate::domain) fn timestamp(text: &str) -> Timestamp {
     text.parse().unwrap()
 }

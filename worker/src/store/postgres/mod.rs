@@ -9,6 +9,7 @@
 
 mod admit;
 mod lists;
+mod mirror;
 mod open;
 mod positions;
 mod project;
@@ -216,6 +217,14 @@ impl EventStore for PostgresStore {
     ) -> Result<bool, StoreError> {
         let lease = Lease::new(holder, now, until);
         bounded(record::lead(&self.pool, role, &lease)).await
+    }
+
+    async fn mirrored(&self, account: &AccountName) -> Result<Cursor, StoreError> {
+        bounded(mirror::mirrored(&self.pool, account)).await
+    }
+
+    async fn set_mirrored(&self, account: &AccountName, to: Cursor) -> Result<(), StoreError> {
+        bounded(mirror::set_mirrored(&self.pool, account, to)).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {

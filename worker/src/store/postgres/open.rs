@@ -14,7 +14,7 @@ use crate::store::StoreError;
 use crate::store::error::{ACQUIRE_TIMEOUT, bounded};
 use crate::store::migrate::{self, Migration};
 
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 5] = [
     Migration {
         version: 1,
         name: "postgres/0001_log.sql",
@@ -34,6 +34,11 @@ const MIGRATIONS: [Migration; 4] = [
         version: 4,
         name: "postgres/0004_oldest.sql",
         sql: include_str!("../../../migrations/postgres/0004_oldest.sql"),
+    },
+    Migration {
+        version: 5,
+        name: "postgres/0005_mirrors.sql",
+        sql: include_str!("../../../migrations/postgres/0005_mirrors.sql"),
     },
 ];
 

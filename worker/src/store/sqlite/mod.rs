@@ -10,6 +10,7 @@
 
 mod admit;
 mod lists;
+mod mirror;
 mod open;
 mod positions;
 mod project;
@@ -199,6 +200,14 @@ impl EventStore for SqliteStore {
     ) -> Result<bool, StoreError> {
         let lease = Lease::new(holder, now, until);
         bounded(record::lead(&self.writer, role, &lease)).await
+    }
+
+    async fn mirrored(&self, account: &AccountName) -> Result<Cursor, StoreError> {
+        bounded(mirror::mirrored(&self.readers, account)).await
+    }
+
+    async fn set_mirrored(&self, account: &AccountName, to: Cursor) -> Result<(), StoreError> {
+        bounded(mirror::set_mirrored(&self.writer, account, to)).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {

@@ -15,7 +15,7 @@ use crate::store::StoreError;
 use crate::store::error::{ACQUIRE_TIMEOUT, bounded};
 use crate::store::migrate::{self, Migration};
 
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 5] = [
     Migration {
         version: 1,
         name: "sqlite/0001_log.sql",
@@ -35,6 +35,11 @@ const MIGRATIONS: [Migration; 4] = [
         version: 4,
         name: "sqlite/0004_oldest.sql",
         sql: include_str!("../../../migrations/sqlite/0004_oldest.sql"),
+    },
+    Migration {
+        version: 5,
+        name: "sqlite/0005_mirrors.sql",
+        sql: include_str!("../../../migrations/sqlite/0005_mirrors.sql"),
     },
 ];
 

@@ -1,5 +1,5 @@
-//! Disputes, subscriptions and invoices as Ventipay's API answers them (`ventipay-api.md` 5.5,
-//! 5.6, 5.9), read into the domain's values. Pure.
+//! Disputes, subscriptions, invoices and payments as Ventipay's API answers them
+//! (`ventipay-api.md` 5.3, 5.5, 5.6, 5.9), read into the domain's values. Pure.
 //!
 //! Only what everything hangs on must read: the id that was asked for, the status, and the
 //! amount of an invoice, because it is booked. The fields of disputes and invoices are not
@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{present, related, status, text, whole};
-use crate::domain::observe::{DisputeNow, InvoiceNow, Shown, SubscriptionNow};
+use crate::domain::observe::{DisputeNow, InvoiceNow, PaymentNow, Shown, SubscriptionNow};
 
 /// Where the day until which evidence is taken may stand, the likeliest first.
 const DEADLINES: [&str; 5] =
@@ -92,7 +92,20 @@ pub fn read_invoice(asked: &str, answer: &Value) -> Shown<InvoiceNow> {
     })
 }
 
-fn shown<T>(
+/// Reads the answer to `GET /payments/{asked}`.
+pub fn read_payment(asked: &str, answer: &Value) -> Shown<PaymentNow> {
+    shown(asked, "payment", answer, |fields| {
+        Ok(PaymentNow {
+            status: status(fields)?.to_owned(),
+            amount: amount(fields),
+            checkout: checkout(fields),
+            customer_id: related(fields, "customer"),
+        })
+    })
+}
+
+/// An answer about what was asked for, read with `read`.
+pub(super) fn shown<T>(
     asked: &str,
     kind: &str,
     answer: &Value,
@@ -126,7 +139,7 @@ fn time(fields: &Map<String, Value>, key: &str) -> Option<Timestamp> {
 }
 
 /// A text that fits on a line.
-fn word(fields: &Map<String, Value>, key: &str) -> Option<String> {
+pub(super) fn word(fields: &Map<String, Value>, key: &str) -> Option<String> {
     let text = present(fields, key)?.as_str()?.trim();
     let fits = !text.is_empty()
         && text.chars().count() <= WORD_CHARS_MAX
@@ -148,12 +161,12 @@ mod tests {
 
     use super::*;
 
-    fn at(text: &str) -> Option<Timestamp> {
-        Some(text.parse().unwrap())
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
     }
 
-    fn clp(minor: i64) -> Option<Money> {
-        Some(Money::new(minor, Currency::Clp))
+    fn clp(minor: i64) -> Money {
+        Money::new(minor, Currency::Clp)
     }
 
     #[test]
@@ -166,9 +179,9 @@ mod tests {
         });
         let now = DisputeNow {
             status: "needs_response".to_owned(),
-            amount: clp(15_990),
+            amount: Some(clp(15_990)),
             reason: Some("fraudulent".to_owned()),
-            deadline: at("2026-12-01T03:00:00Z"),
+            deadline: Some(at("2026-12-01T03:00:00Z")),
             checkout: CheckoutId::parse("chk_1").ok(),
             payment_id: Some("pay_1".to_owned()),
             charge_id: Some("ch_1".to_owned()),
@@ -205,7 +218,7 @@ mod tests {
         for key in DEADLINES {
             let answer = json!({"id": "d", "status": "lost", key: "2026-12-01T00:00:00Z"});
             let Shown::Now(now) = read_dispute("d", &answer) else { panic!("it reads") };
-            assert_eq!(now.deadline, at("2026-12-01T00:00:00Z"), "{key}");
+            assert_eq!(now.deadline, Some(at("2026-12-01T00:00:00Z")), "{key}");
         }
     }
 
@@ -223,11 +236,26 @@ mod tests {
             reason: Some("canceled_by_merchant".to_owned()),
             amount: Some(Money::new(25_000, Currency::Clf)),
             customer_id: Some("cus_1".to_owned()),
-            period_start: at("2026-01-05T00:00:00Z"),
-            period_end: at("2026-02-05T00:00:00Z"),
-            canceled_at: at("2026-02-01T00:00:00Z"),
+            period_start: Some(at("2026-01-05T00:00:00Z")),
+            period_end: Some(at("2026-02-05T00:00:00Z")),
+            canceled_at: Some(at("2026-02-01T00:00:00Z")),
         };
         assert_eq!(read_subscription("sub_1", &answer), Shown::Now(now));
+    }
+
+    #[test]
+    fn a_payment_reads_in_full() {
+        let answer = json!({
+            "id": "pay_1", "object": "payment", "status": "succeeded", "amount": 15990,
+            "currency": "clp", "checkout": {"id": "chk_1"}, "customer_id": "cus_1",
+        });
+        let now = PaymentNow {
+            status: "succeeded".to_owned(),
+            amount: Some(clp(15_990)),
+            checkout: CheckoutId::parse("chk_1").ok(),
+            customer_id: Some("cus_1".to_owned()),
+        };
+        assert_eq!(read_payment("pay_1", &answer), Shown::Now(now));
     }
 
     fn invoice() -> Value {
@@ -243,14 +271,14 @@ mod tests {
     fn an_invoice_reads_in_full() {
         let now = InvoiceNow {
             status: "paid".to_owned(),
-            amount: clp(15_990),
+            amount: Some(clp(15_990)),
             subscription_id: Some("sub_1".to_owned()),
             customer_id: Some("cus_1".to_owned()),
             checkout: None,
             payment_id: Some("pay_1".to_owned()),
             charge_id: Some("ch_1".to_owned()),
             external_id: Some("77".to_owned()),
-            paid_at: at("2026-01-05T12:00:02Z"),
+            paid_at: Some(at("2026-01-05T12:00:02Z")),
         };
         assert_eq!(read_invoice("inv_1", &invoice()), Shown::Now(now));
     }
