@@ -263,7 +263,7 @@ def order_fence(item, order):
 
 
 def enter(item, partner, invoices, orders):
-    tx = env['payment.transaction'].sudo().with_company(request['company_id']).create({
+    tx = env['payment.transaction'].sudo().create({
         'provider_id': provider.id, 'payment_method_id': method.id, 'operation': 'online_redirect', 'state': 'done',
         'reference': item['name'], 'provider_reference': ventipay_id(item['name']), 'amount': float(item['amount']),
         'currency_id': (orders or invoices).currency_id.id, 'partner_id': partner.id,

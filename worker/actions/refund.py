@@ -265,7 +265,7 @@ def refund_fence(item, source):
 
 
 def enter(item, source, notes):
-    child = env['payment.transaction'].sudo().with_company(request['company_id']).create({
+    child = env['payment.transaction'].sudo().create({
         'provider_id': source.provider_id.id, 'payment_method_id': source.payment_method_id.id, 'operation': 'refund',
         'state': 'done', 'source_transaction_id': source.id, 'reference': item['name'], 'provider_reference': item['name'],
         'amount': -float(item['amount']), 'currency_id': source.currency_id.id, 'partner_id': source.partner_id.id,
@@ -285,18 +285,13 @@ def give_back_credit(source, child):
 
 
 # -- the credit note: what is there, a draft, or a reminder --
-def credit_notes(moves):
-    return env['account.move'].sudo().with_company(request['company_id']).search([('reversed_entry_id', 'in', moves.ids), ('move_type', '=', 'out_refund'),
-                                              ('state', '!=', 'cancel')], order='id')
-
-
 def posted_note(item, moves):
-    # People may have been quicker: one that asks for just this amount.
-    for note in credit_notes(moves):
-        if note.state == 'posted' and note.payment_state == 'not_paid' and note.currency_id.name == item['currency'] \
-                and text(note.amount_residual, note.currency_id) == item['amount']:
+    # People may have been quicker: one that has just this amount left.
+    notes = env['account.move'].sudo().with_company(request['company_id'])
+    for note in notes.search([('reversed_entry_id', 'in', moves.ids), ('state', '=', 'posted')], order='id'):
+        if note.currency_id.name == item['currency'] and text(note.amount_residual, note.currency_id) == item['amount']:
             return note
-    return env['account.move']
+    return notes
 
 
 def made_note(item, move):

@@ -2,7 +2,8 @@
 //!
 //! [`cases`]: the shared cases of the actions, begun in [`given`] and [`recorded`]. [`captures`]: recorded requests, asked
 //! again. [`transports`]: both say the same. [`races`] and [`faults`]: what tests lean on.
-//! [`worker`]: the worker's own set-up and client against it, [`modes`]: all it may be told to do.
+//! [`worker`]: the worker's own set-up and client against it, [`modes`]: all it may be told to do, [`records`]:
+//! what it shows people.
 
 mod captures;
 mod cases;
@@ -13,5 +14,6 @@ mod ids;
 mod modes;
 mod races;
 mod recorded;
+mod records;
 mod transports;
 mod worker;

@@ -183,7 +183,10 @@ fn enter(tx: &mut Tx<'_>, item: &Json, source: Id, of: &Record, note: Option<Id>
 fn give_back_credit(tx: &mut Tx<'_>, money: Option<Id>, child: Id) -> Outcome<()> {
     let given = tx.record("payment.transaction", child)?.reference("payment_id");
     let (Some(money), Some(given)) = (money, given) else { return Ok(()) };
-    if open_credit(tx, money).is_positive() && open_credit(tx, given).is_positive() {
+    // Accounts are not modelled; a case says of a payment that it stands on another one.
+    let elsewhere = tx.record("account.payment", money)?.flag("sim_other_account");
+    let open = |payment| open_credit(tx, payment).is_positive();
+    if !elsewhere && open(money) && open(given) {
         step(tx, Step::GiveBack, None)?;
         accounting::set_off(tx, money, given)?;
     }

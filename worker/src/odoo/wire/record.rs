@@ -24,6 +24,10 @@ fn item(record: &Record) -> Value {
         Record::Checkout(checkout) => checkout_item(checkout),
         Record::Dispute(dispute) => dispute_item(dispute),
         Record::Subscription(subscription) => subscription_item(subscription),
+        Record::SubscriptionInvoice(invoice) => json!({
+            "kind": "subscription_invoice", "id": invoice.subscription, "account": invoice.account.as_str(),
+            "of": invoice.of,
+        }),
         Record::Card(card) => card_item(card),
     };
     item["name"] = json!(record.name());
