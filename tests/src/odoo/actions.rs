@@ -59,6 +59,8 @@ pub enum Action {
     Key,
     /// The one it makes for a moment, to write the second language of models and fields.
     Labels,
+    /// The one the conformance suite makes for a moment, to take a bot's keys away.
+    ForgetKeys,
 }
 
 /// `ir.actions.server.run` on one action.
@@ -72,6 +74,7 @@ pub fn run(tx: &mut Tx<'_>, id: Id) -> Outcome<Json> {
         Some(Action::Record) => record::record_all(tx, &code),
         Some(Action::Key) => make_key(tx, &code),
         Some(Action::Labels) => write_labels(tx),
+        Some(Action::ForgetKeys) => forget_keys(tx, &code),
         None => Err(Raise::odoo(
             "builtins.NotImplementedError",
             "the simulated Odoo runs Concilia's own actions only",
@@ -105,9 +108,12 @@ pub fn which(tx: &Tx<'_>, id: Id) -> Option<Action> {
     let by_text = || TEXTS.into_iter().find(|(.., text)| text.trim() == code);
     match by_name.or_else(by_text) {
         Some((_, action, _)) => Some(action),
-        None if record.text("name") == "Concilia: key" => Some(Action::Key),
-        None if record.text("name") == "Concilia: labels" => Some(Action::Labels),
-        None => None,
+        None => match record.text("name") {
+            "Concilia: key" => Some(Action::Key),
+            "Concilia: labels" => Some(Action::Labels),
+            "Concilia: forget keys" => Some(Action::ForgetKeys),
+            _ => None,
+        },
     }
 }
 
@@ -135,6 +141,22 @@ fn write_labels(tx: &mut Tx<'_>) -> Outcome<Json> {
     Ok(json!({}))
 }
 
+/// Whose keys an action is about: `with_user(7)` in its text.
+fn user_in(tx: &Tx<'_>, code: &str) -> Outcome<Id> {
+    let user = code.split_once("with_user(").and_then(|(_, rest)| rest.split_once(')'));
+    let user = user.and_then(|(id, _)| id.parse::<Id>().ok());
+    user.filter(|id| tx.get("res.users", *id).is_some())
+        .ok_or_else(|| Raise::odoo(names::ATTRIBUTE, "the key action names no user"))
+}
+
+fn forget_keys(tx: &mut Tx<'_>, code: &str) -> Outcome<Json> {
+    let user = user_in(tx, code)?;
+    for key in tx.ids_where("res.users.apikeys", |row| row.reference("user_id") == Some(user)) {
+        tx.delete("res.users.apikeys", key)?;
+    }
+    Ok(json!(false))
+}
+
 /// Gives a user an API key, or takes some away, as the action does that `odoo setup` runs once
 /// and deletes. Whose it is stands in its text: `with_user(7)`; which ones too: `browse([3])`.
 fn make_key(tx: &mut Tx<'_>, code: &str) -> Outcome<Json> {
@@ -145,11 +167,7 @@ fn make_key(tx: &mut Tx<'_>, code: &str) -> Outcome<Json> {
         }
         return Ok(json!({}));
     }
-    let user = code.split_once("with_user(").and_then(|(_, rest)| rest.split_once(')'));
-    let user = user.and_then(|(id, _)| id.parse::<Id>().ok());
-    let Some(user) = user.filter(|id| tx.get("res.users", *id).is_some()) else {
-        return Err(Raise::odoo(names::ATTRIBUTE, "the key action names no user"));
-    };
+    let user = user_in(tx, code)?;
     let number = tx.world.next("api key");
     let seed = format!("{user}:{number}:{}", tx.caller.now);
     let key: String = text_hash(&seed).chars().take(40).collect();

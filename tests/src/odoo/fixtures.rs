@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::errors::{Outcome, Raise};
-use super::models::{accounting, payment, refund, sale};
+use super::models::{accounting, payment, portal, refund, sale};
 use super::orm;
 use super::seed;
 use super::value::{Amount, Id, Record, Value};
@@ -171,47 +171,16 @@ pub fn portal_transaction(
 ) -> Outcome<(Id, String)> {
     let order = order_named(tx, document);
     let invoice = || tx.tables().find("account.move", |row| row.text("name") == document);
-    let (model, id, link, total) = match (order, invoice()) {
-        (Some(order), _) => ("sale.order", order, "sale_order_ids", "amount_total"),
-        (None, Some((invoice, _))) => ("account.move", invoice, "invoice_ids", "amount_residual"),
+    let (model, id, total) = match (order, invoice()) {
+        (Some(order), _) => ("sale.order", order, "amount_total"),
+        (None, Some((invoice, _))) => ("account.move", invoice, "amount_residual"),
         (None, None) => return Err(Raise::user(format!("no order or invoice {document}"))),
     };
     let row = tx.record(model, id)?;
-    let company = row.reference("company_id").unwrap_or(seed::COMPANY);
-    let ours = format!("provider_company_{company}");
-    let provider = tx.tables().find("ir.model.data", |row| row.text("name") == ours);
-    let Some(provider) = provider.map(|(_, row)| row.int("res_id")) else {
+    let Some(provider) = portal::our_provider(tx, &row) else {
         return Err(Raise::user("no provider of ours: run odoo setup first"));
     };
-    let reference = next_reference(tx, document);
-    let mut record = Record::default()
-        .with("provider_id", Value::Ref(provider))
-        .with("operation", "online_redirect")
-        .with("reference", reference.as_str())
-        .with("amount", amount.unwrap_or(row.amount(total)))
-        .with(link, vec![id]);
-    let method = orm::related(tx, "payment.provider", provider, "payment_method_ids");
-    for (field, id) in [
-        ("payment_method_id", method.first().copied()),
-        ("currency_id", row.reference("currency_id")),
-        ("partner_id", row.reference("partner_id")),
-    ] {
-        if let Some(id) = id {
-            record.set(field, Value::Ref(id));
-        }
-    }
-    payment::prepare_transaction(tx, &mut record)?;
-    Ok((tx.insert("payment.transaction", record)?, reference))
-}
-
-/// A document's name, or the first free `-1`, `-2`, … of it.
-fn next_reference(tx: &Tx<'_>, document: &str) -> String {
-    let taken = |reference: &str| {
-        tx.rows("payment.transaction").any(|(_, row)| row.text("reference") == reference)
-    };
-    let more = (1..).map(|number| format!("{document}-{number}"));
-    let mut all = std::iter::once(document.to_owned()).chain(more);
-    all.find(|reference| !taken(reference)).unwrap_or_default()
+    portal::transaction(tx, model, id, provider, amount.unwrap_or(row.amount(total)))
 }
 
 /// The id of an order by its name.
