@@ -8,17 +8,23 @@ Read next: run.py; worker/actions/README.md.
 """
 import copy
 import datetime
+import math
 import re
 
 import fake_record
 
-# Fields by model; "many2one model" and so on; a leading number is the first series that has the field.
+# Fields by model; "many2one model" and so on; a leading number is the first series that has the field, one after dots the
+# last.
 FIELDS = {
     "ir.model.data": {"module": "char", "name": "char", "model": "char", "res_id": "integer", "noupdate": "boolean"},
     "ir.config_parameter": {"key": "char", "value": "text"},
     "ir.actions.server": {"name": "char", "code": "text"},
     "res.company": {"name": "char"},
     "res.partner": {"name": "char"},
+    "res.groups": {"users": "..18 many2many res.users", "all_user_ids": "19 many2many res.users"},
+    "res.users": {"active": "boolean", "share": "boolean", "company_ids": "many2many res.company"},
+    "mail.activity": {"res_model": "char", "res_id": "integer", "summary": "char", "note": "html",
+                      "user_id": "many2one res.users", "date_deadline": "date"},
     "account.account": {"account_type": "selection"},
     "res.currency": {"name": "char", "decimal_places": "integer", "active": "boolean"},
     "payment.method": {"name": "char"},
@@ -36,11 +42,19 @@ FIELDS = {
                      "company_id": "many2one res.company", "currency_id": "many2one res.currency",
                      "amount_total": "monetary", "amount_residual": "monetary",
                      "invoice_date": "date", "write_date": "datetime", "line_ids": "one2many account.move.line",
-                     "commercial_partner_id": "many2one res.partner",
+                     "commercial_partner_id": "many2one res.partner", "partner_id": "many2one res.partner",
+                     "reversed_entry_id": "many2one account.move", "invoice_line_ids": "one2many account.move.line",
+                     "transaction_ids": "many2many payment.transaction", "journal_id": "many2one account.journal",
+                     "ref": "char", "payment_reference": "char",
                      "matched_payment_ids": "18 many2many account.payment"},
     "account.move.line": {"move_id": "many2one account.move", "account_id": "many2one account.account",
                           "partner_id": "many2one res.partner", "parent_state": "selection", "reconciled": "boolean",
-                          "amount_residual_currency": "monetary", "sale_line_ids": "many2many sale.order.line"},
+                          "amount_residual_currency": "monetary", "sale_line_ids": "many2many sale.order.line",
+                          "display_type": "selection", "quantity": "float", "price_unit": "float", "discount": "float",
+                          "price_total": "monetary", "tax_ids": "many2many account.tax"},
+    "account.journal": {"name": "char"},
+    "account.tax": {"amount": "float"},
+    "account.move.reversal": {"reason": "char", "journal_id": "many2one account.journal"},
     "account.payment": {"name": "char", "state": "selection", "date": "date", "amount": "monetary",
                         "currency_id": "many2one res.currency", "company_id": "many2one res.company",
                         "payment_type": "selection", "move_id": "many2one account.move", "memo": "18 char",
@@ -51,23 +65,27 @@ FIELDS = {
                             "operation": "selection", "partner_id": "many2one res.partner",
                             "last_state_change": "datetime", "payment_id": "many2one account.payment",
                             "invoice_ids": "many2many account.move", "sale_order_ids": "many2many sale.order",
+                            "source_transaction_id": "many2one payment.transaction",
+                            "child_transaction_ids": "one2many payment.transaction",
                             "is_post_processed": "boolean", "state_message": "text", "write_date": "datetime"},
 }
 FIELDS.update(fake_record.FIELDS)
 UNIQUE = {"payment.transaction": ("reference",), "ir.model.data": ("module", "name")}
 CONSTRAINTS = {"payment.transaction": "payment_transaction_reference_uniq",
                "ir.model.data": "ir_model_data_module_name_uniq_index"}
-EMPTY = {"integer": 0, "monetary": 0.0}
+EMPTY = {"integer": 0, "monetary": 0.0, "float": 0.0}
 TOUCH = {"UPDATE sale_order SET write_date = write_date WHERE id = %s": "orders",
+         "UPDATE account_move SET write_date = write_date WHERE id = %s": "invoices",
+         "UPDATE res_partner SET write_date = write_date WHERE id = %s": "partners",
          "UPDATE payment_transaction SET write_date = write_date WHERE id = %s": "transactions"}
 # What `tx.write` may be given, by what it is for.
-WRITES = {"link": {"sale_order_ids"},
-          "done": {"state", "provider_reference", "last_state_change", "is_post_processed", "state_message"}}
+WRITES = [("link", {"sale_order_ids"}), ("link", {"sale_order_ids", "invoice_ids"}),
+          ("done", {"state", "provider_reference", "last_state_change", "is_post_processed", "state_message"})]
 RECEIVABLE, OTHER_RECEIVABLE, INCOME, OUTSTANDING = 1, 2, 3, 4  # ids of accounts
 HASH_ACTIONS = ("SELECT d.name, encode(sha256(convert_to(btrim(s.code, %s), 'UTF8')), 'hex')"
                 " FROM ir_model_data d JOIN ir_act_server s ON s.id = d.res_id"
                 " WHERE d.module = 'concilia' AND d.model = 'ir.actions.server'"
-                " AND d.name IN ('action_observe', 'action_book')")
+                " AND d.name IN %s")
 OPERATIONS = {"online_redirect", "online_direct", "online_token", "offline", "validation", "refund"}
 
 
@@ -98,6 +116,20 @@ class Command:
     def link(record):
         return (4, record, 0)
 
+    @staticmethod
+    def update(row, values):
+        return (1, row, values)
+
+    @staticmethod
+    def delete(row):
+        return (2, row, 0)
+
+
+def known_in(series, kind):
+    if kind.startswith(".."):
+        return series <= int(kind[2:4])
+    return not kind[0].isdigit() or int(kind[:2]) <= series
+
 
 class Field:
     """What `_fields` tells of a field."""
@@ -114,13 +146,12 @@ class Database:
     def __init__(self, series, today, now):
         self.series, self.today, self.now = series, today, now
         self.tables = {model: {} for model in FIELDS}
-        self.models, self.managers, self.feedbacks = set(FIELDS), [], []
-        self.fields = {model: {name: Field(re.sub(r"^\d+ ", "", kind)) for name, kind in fields.items()
-                               if not kind[0].isdigit() or int(kind.split()[0]) <= series}
-                       for model, fields in FIELDS.items()}
+        self.models, self.feedbacks = set(FIELDS), []
+        self.fields = {model: {name: Field(re.sub(r"^(\.\.)?\d+ ", "", kind)) for name, kind in fields.items()
+                               if known_in(series, kind)} for model, fields in FIELDS.items()}
         self.mails = 0
         self.unseen = {"payment.transaction": [], "ir.model.data": []}
-        self.touched, self.faults = {"orders": [], "transactions": []}, []
+        self.touched, self.faults = {"orders": [], "transactions": [], "invoices": [], "partners": []}, []
 
     def insert(self, model, values):
         """A new row; its id unless `values` brings one."""
@@ -180,10 +211,11 @@ class Cursor:
         elif words in TOUCH:
             if parameters[0] in self.database.touched[TOUCH[words]]:
                 raise serialization_failure()
-        elif words == HASH_ACTIONS and parameters == (" \n\r\t",):
+        elif words == HASH_ACTIONS and parameters[0] == " \n\r\t":
             tables = self.database.tables
             self.rows = [(row["name"], tables["ir.actions.server"][row["res_id"]]["sha256"])
-                         for row in tables["ir.model.data"].values() if row["model"] == "ir.actions.server"]
+                         for row in tables["ir.model.data"].values()
+                         if row["model"] == "ir.actions.server" and row["name"] in parameters[1]]
         else:
             raise AssertionError(f"unknown SQL: {words}")
 
@@ -203,22 +235,10 @@ class Env:
 
     def ref(self, name, raise_if_not_found=True):
         model, record = fake_record.REFS[name]
-        return Group(self) if model == "res.groups" else Records(self, model, [record], False, self.context)
+        return self[model].browse([record])
 
     def flush_all(self):
         """Nothing is held back here."""
-
-
-class Group:
-    """The group of the accounting managers; its users are under another name since 19."""
-
-    def __init__(self, env):
-        self._fields = {fake_record.GROUP_FIELDS[env.database.series]}
-        users = Records(env, "res.users", env.database.managers, True, env.context)
-        setattr(self, fake_record.GROUP_FIELDS[env.database.series], users)
-
-    def sudo(self):
-        return self
 
 
 class Records:
@@ -321,6 +341,10 @@ class Records:
             return [move["id"] for move in tables["account.move"].values() if move.get("order") == row["id"]]
         if (self._name, name) == ("sale.order", "transaction_ids"):
             return [tx["id"] for tx in tables["payment.transaction"].values() if row["id"] in tx["sale_order_ids"]]
+        if (self._name, name) == ("account.move", "transaction_ids"):
+            return [tx["id"] for tx in tables["payment.transaction"].values() if row["id"] in tx["invoice_ids"]]
+        if (self._name, name) == ("account.move", "invoice_line_ids"):
+            return [line["id"] for line in lines_of(self._database, row["id"]) if line["account_id"] == INCOME]
         if (self._name, name) == ("account.move", "matched_payment_ids"):
             return [pay["id"] for pay in tables["account.payment"].values() if row["id"] in pay["invoices"] + pay["matched"]]
         if (self._name, name) in LINKS:
@@ -340,7 +364,7 @@ class Records:
     def search(self, domain, limit=None, order="id"):
         found = [row for row in self._table.values() if self._holds(row, domain)]
         if "active" in self._fields and self._context.get("active_test", True):
-            found = [row for row in found if row["active"]]
+            found = [row for row in found if row.get("active", True)]
         keys = {"id": lambda row: row["id"], "id desc": lambda row: -row["id"],
                 "write_date, id": lambda row: (row["write_date"], row["id"])}
         return self._with([row["id"] for row in sorted(found, key=keys[order])][:limit])
@@ -377,12 +401,14 @@ class Records:
     def create(self, values):
         unknown = set(values) - set(self._fields)
         assert not unknown, f"{self._name} has no {unknown}"
+        if self._name == "account.move.reversal":
+            return self._with([self._database.insert(self._name, dict(values))])
         step = {"payment.transaction": "create", "ir.model.data": "name"}[self._name]
         fault = self._database.fault(step, values.get("reference", values.get("name")))
         row = {name: self._stored(name, value) for name, value in values.items()}
         assert self._name != "ir.model.data" or row["noupdate"] is True
         if self._name == "payment.transaction":
-            assert row["operation"] in OPERATIONS
+            assert row["operation"] in OPERATIONS and (row["operation"] == "refund") == (row["amount"] < 0)
             row["amount"] = float(fault.get("stores", row["amount"]))
             complete_transaction(self._database, row)
         key = [row[name] for name in UNIQUE[self._name]]
@@ -395,7 +421,9 @@ class Records:
     def write(self, values):
         if self._name in fake_record.FIELDS:
             return fake_record.write(self, values, serialization_failure(), UserError)
-        step = next(step for step, names in WRITES.items() if names == set(values))
+        if self._name == "account.move":
+            return write_lines(self._database, self.id, values)
+        step = next(step for step, names in WRITES if names == set(values))
         assert self._name == "payment.transaction"
         self._database.fault(step, self.reference)
         self._table[self.id].update({name: self._stored(name, value) for name, value in values.items()})
@@ -407,6 +435,7 @@ class Records:
 # -- what Odoo does by itself --
 LONG_AGO = "2026-11-01 12:00:00"
 LINKS = {("account.move", "line_ids"): ("account.move.line", "move_id"),
+         ("payment.transaction", "child_transaction_ids"): ("payment.transaction", "source_transaction_id"),
          ("sale.order", "order_line"): ("sale.order.line", "order_id")}
 
 
@@ -424,7 +453,12 @@ def computed(database, model, row, name):
             return move["state"]
         payment = next((pay for pay in tables["account.payment"].values() if pay["move_id"] == move["id"]), None)
         receivable = row["account_id"] in (RECEIVABLE, OTHER_RECEIVABLE)
-        left = 1.0 if not receivable else -payment["left"] if payment else move["amount_residual"]
+        if name == "display_type":
+            return "product" if row["account_id"] == INCOME else "payment_term"
+        if name == "price_total":
+            return sum(line_amounts(database, move, row))
+        sign = -1 if payment and payment["payment_type"] == "inbound" else 1
+        left = 1.0 if not receivable else sign * payment["left"] if payment else move["amount_residual"]
         if name == "reconciled":
             return not left
         if name == "amount_residual_currency":
@@ -434,13 +468,98 @@ def computed(database, model, row, name):
 
 def enter_lines(database, move, accounts, partner):
     for account in accounts:
-        database.insert("account.move.line", {"move_id": move, "account_id": account, "partner_id": partner})
+        enter_line(database, move, account, partner)
+
+
+def enter_line(database, move, account, partner, price=0.0, quantity=1.0, discount=0.0, taxes=()):
+    database.insert("account.move.line", {"move_id": move, "account_id": account, "partner_id": partner, "price_unit": price,
+                                          "quantity": quantity, "discount": discount, "tax_ids": list(taxes)})
+
+
+def lines_of(database, move):
+    return [line for line in database.tables["account.move.line"].values() if line["move_id"] == move]
+
+
+def line_amounts(database, move, line):
+    """Without taxes and the tax: 17 taxes the rounded sum, 18 and 19 the exact one."""
+    decimals = database.tables["res.currency"][move["currency_id"]]["decimal_places"]
+    exact = line["price_unit"] * line["quantity"] * (100 - line["discount"]) / 100
+    net = half_up(exact, decimals)
+    percent = sum(database.tables["account.tax"][each]["amount"] for each in line["tax_ids"])
+    return net, half_up((net if database.series == 17 else exact) * percent / 100, decimals)
+
+
+def half_up(amount, decimals):
+    step = 10 ** decimals
+    return math.floor(amount * step + 0.5 + 1e-9) / step
+
+
+def write_lines(database, move_id, values):
+    """Lines of a draft are changed or deleted; its total follows."""
+    move = database.tables["account.move"][move_id]
+    assert set(values) == {"invoice_line_ids"} and move["state"] == "draft"
+    for command, line, changes in values["invoice_line_ids"]:
+        if command == 2:
+            del database.tables["account.move.line"][line]
+        else:
+            assert command == 1 and set(changes) <= {"quantity", "discount", "price_unit"}
+            changes["price_unit"] = half_up(changes["price_unit"], 2)  # the precision of prices
+            database.tables["account.move.line"][line].update(changes)
+    lines = [line for line in lines_of(database, move_id) if line["account_id"] == INCOME]
+    move["amount_total"] = move["amount_residual"] = sum(sum(line_amounts(database, move, line)) for line in lines)
+
+
+def reverse_moves(wizards):
+    """A draft credit note of the one invoice in the context."""
+    database, move_id, = wizards._database, wizards._context["active_ids"][0]
+    move = database.tables["account.move"][move_id]
+    database.fault("draft", move["name"])
+    assert wizards._context["active_model"] == "account.move" and len(wizards._context["active_ids"]) == 1
+    assert wizards._context["allowed_company_ids"] == [move["company_id"]]
+    note = database.insert("account.move", {
+        **{name: value for name, value in move.items() if name != "id"}, "name": False if database.series != 17 else "/",
+        "move_type": "out_refund", "state": "draft", "payment_state": "not_paid", "amount_residual": move["amount_total"],
+        "reversed_entry_id": move_id})
+    for line in lines_of(database, move_id):
+        database.insert("account.move.line", {**{name: value for name, value in line.items() if name != "id"},
+                                              "move_id": note})
+    return {"type": "ir.actions.act_window", "res_model": "account.move", "res_id": note}
+
+
+def schedule_activity(records, kind, date_deadline=None, summary="", note="", user_id=False):
+    """One for a user; with `quick_update` he is not written to."""
+    database = records._database
+    database.fault("remind", None)
+    assert kind == "mail.mail_activity_data_todo" and records._context.get("mail_activity_quick_update")
+    database.insert("mail.activity", {"res_model": records._name, "res_id": records.id, "summary": summary, "note": note,
+                                      "user_id": user_id, "date_deadline": str(date_deadline)})
+
+
+def reconcile_lines(lines):
+    """What two payments have left is set off, an incoming one against an outgoing one."""
+    database = lines._database
+    in_company(lines)
+    database.fault("give_back", None)
+    moves = [database.tables["account.move.line"][each]["move_id"] for each in lines.ids]
+    payments = {pay["payment_type"]: pay for pay in database.tables["account.payment"].values() if pay["move_id"] in moves}
+    if len(payments) == 2:
+        part = min(pay["left"] for pay in payments.values())
+        for pay in payments.values():
+            pay["left"] = round(pay["left"] - part, 6)
+
+
+def in_company(records):
+    """17 and 18 reconcile nothing as a user of another company unless told the company."""
+    move = records._table[records.ids[0]].get("move_id", records.ids[0])
+    company = records._database.tables["account.move"][move].get("company_id")
+    assert company in (None, *records._context.get("allowed_company_ids", [])), "reconciled outside of its company"
 
 
 def complete_transaction(database, row):
     provider = database.tables["payment.provider"][row["provider_id"]]
     decimals = database.tables["res.currency"][row["currency_id"]]["decimal_places"]
-    for name, value in (("sale_order_ids", []), ("is_post_processed", False), ("state_message", False), ("partner_id", 1),
+    for name, value in (("sale_order_ids", []), ("operation", "online_redirect"), ("source_transaction_id", False),
+                        ("is_post_processed", False), ("state_message", False), ("partner_id", 1),
                         ("write_date", LONG_AGO)):
         row.setdefault(name, value)
     row.update(company_id=provider["company_id"], amount=round(row["amount"], decimals), payment_id=False)
@@ -489,6 +608,13 @@ def set_canceled(transactions, state_message=None, extra_allowed_states=()):
         row.update(state="cancel", state_message=state_message)
 
 
+def set_error(transactions, state_message):
+    row = transactions._table[transactions.id]
+    fault = transactions._database.fault("fail", row["reference"])
+    if row["state"] in ("draft", "pending", "authorized") and not fault:
+        row.update(state="error", state_message=state_message)
+
+
 def next_payment_name(database, year):
     prefix = f"PBNK1/{year}/"
     taken = [int(pay["name"][len(prefix):]) for pay in database.tables["account.payment"].values()
@@ -499,9 +625,9 @@ def next_payment_name(database, year):
 def enter_payment(database, tx, date, name):
     entry = enter_entry(database, name, tx["partner_id"])
     row = database.insert("account.payment", {
-        "name": name, "state": "posted", "date": date, "amount": tx["amount"], "currency_id": tx["currency_id"],
-        "company_id": tx["company_id"], "payment_type": "inbound", "move_id": entry, "invoices": [], "matched": [],
-        "transaction": tx["reference"], "left": tx["amount"]})
+        "name": name, "state": "posted", "date": date, "amount": abs(tx["amount"]), "currency_id": tx["currency_id"],
+        "company_id": tx["company_id"], "payment_type": "inbound" if tx["amount"] > 0 else "outbound", "move_id": entry,
+        "invoices": [], "matched": list(tx["invoice_ids"]), "transaction": tx["reference"], "left": abs(tx["amount"])})
     payment = database.tables["account.payment"][row]
     moves = [database.tables["account.move"][each] for each in tx["invoice_ids"]]
     for move in sorted(moves, key=lambda move: (move["amount_residual"], move["id"])):
@@ -522,6 +648,7 @@ def enter_entry(database, name, partner):
 def reconcile(payment, move):
     part = min(payment["left"], move["amount_residual"])
     same = all(move[name] == payment[name] for name in ("company_id", "currency_id"))
+    same &= (move["move_type"] == "out_refund") == (payment["payment_type"] == "outbound")
     if part > 0 and same:
         payment["left"] = round(payment["left"] - part, 6)
         move["amount_residual"] = round(move["amount_residual"] - part, 6)
@@ -531,6 +658,7 @@ def reconcile(payment, move):
 
 def assign_outstanding(moves, line_id):
     tables = moves._database.tables
+    in_company(moves)
     moves._database.fault("assign", None)
     line = tables["account.move.line"][line_id]
     payment = next(pay for pay in tables["account.payment"].values() if pay["move_id"] == line["move_id"])
@@ -550,7 +678,14 @@ METHODS = {
     ("sale.order", "action_confirm"): action_confirm,
     ("account.move", "_get_reconciled_payments"): reconciled_payments,
     ("account.move", "js_assign_outstanding_line"): assign_outstanding,
+    ("account.move", "activity_schedule"): schedule_activity,
+    ("sale.order", "activity_schedule"): schedule_activity,
+    ("res.partner", "activity_schedule"): schedule_activity,
+    ("account.move.line", "reconcile"): reconcile_lines,
+    ("account.move.reversal", "reverse_moves"): (reverse_moves, (17,)),
+    ("account.move.reversal", "refund_moves"): (reverse_moves, (18, 19)),
     ("payment.transaction", "_set_canceled"): set_canceled,
+    ("payment.transaction", "_set_error"): set_error,
     ("payment.transaction", "_post_process"): (post_process, (18, 19)),
     ("payment.transaction", "_finalize_post_processing"): (post_process, (17,)),
     ("ir.config_parameter", "get_param"): lambda records, key: next(

@@ -37,13 +37,11 @@ FIELDS = {
                     "l10n_latam_identification_type_id": "many2one l10n_latam.identification.type",
                     "l10n_cl_sii_taxpayer_type": "selection"},
     "res.country": {"name": "char"}, "l10n_latam.identification.type": {"name": "char"},
-    "res.users": {"active": "boolean", "share": "boolean", "company_ids": "many2many res.company"},
     "mail.activity": {"res_model": "char", "res_id": "integer", "user_id": "many2one res.users", "create_uid": "integer",
                       "summary": "char", "note": "html", "date_deadline": "date", "active": "boolean"},
     "payment.token": {"provider_id": "many2one payment.provider", "payment_method_id": "many2one payment.method",
                       "partner_id": "many2one res.partner", "provider_ref": "char", "payment_details": "char",
                       "active": "boolean"}}
-GROUP_FIELDS = {17: "users", 18: "users", 19: "all_user_ids"}
 # Odoo's own records by external id, as (model, id).
 REFS = {"account.group_account_manager": ("res.groups", 1), "base.cl": ("res.country", 1),
         "l10n_cl.it_RUT": ("l10n_latam.identification.type", 1)}

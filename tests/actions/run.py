@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs worker/actions/observe.py, book.py and record.py, as they stand, through the cases of this folder.
+"""Runs worker/actions/*.py, as they stand, through the cases of this folder.
 
     python3 run.py            all; one line each, then "N passed, N failed"; exit code 1 when one failed
     python3 run.py --list     titles only
@@ -24,9 +24,11 @@ import world  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 ACTIONS = HERE.parent.parent / "worker" / "actions"
-TEXTS = {name: (ACTIONS / f"{name}.py").read_text(encoding="utf-8") for name in ("observe", "book", "record")}
+TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(ACTIONS.glob("*.py"))}
 SHA256 = {name: hashlib.sha256(text.strip(" \n\r\t").encode()).hexdigest() for name, text in TEXTS.items()}
-SHARED_FROM, SHARED_TO = "# -- the same in every action", "# -- end of what is the same --"
+# What several texts hold letter by letter: from, to, and which of them. record.py takes of it what it needs.
+SHARED = [("# -- the same in every action", "# -- end of what is the same --", ("observe", "book", "refund")),
+          ("# -- the same in book.py and refund.py", "# -- end of what book.py and refund.py share --", ("book", "refund"))]
 ALL_SERIES = (17, 18, 19)
 CODE = {name: safe_eval.compile_action(text, name) for name, text in TEXTS.items()}
 REFUSED_TEXTS = {
@@ -94,10 +96,12 @@ def text_checks():
 
 def refuses(text):
     if text is None:
-        parts = {name: shared_parts(each) for name, each in TEXTS.items()}
-        whole = parts["book"]
-        return ([] if parts["observe"] == whole else ["the shared part of observe.py differs"]) + [
-            f"record.py shares with no other: {part.splitlines()[0]}" for part in parts["record"] if part not in whole]
+        parts = [{TEXTS[name][TEXTS[name].index(start):TEXTS[name].index(end)] for name in names}
+                 for start, end, names in SHARED]
+        whole = [part for start, end, _names in SHARED for part in statements(TEXTS["book"], start, end)]
+        return ([] if all(len(part) == 1 for part in parts) else ["a shared part differs"]) + [
+            f"record.py shares with no other: {part.splitlines()[0]}"
+            for part in statements(TEXTS["record"], *SHARED[0][:2]) if part not in whole]
     try:
         safe_eval.compile_action(text, "refused")
     except safe_eval.Refused:
@@ -105,9 +109,9 @@ def refuses(text):
     return ["it was taken"]
 
 
-def shared_parts(text):
-    """The functions and statements of the shared part, as they are written. record.py takes of them what it needs."""
-    shared = text[text.index(SHARED_FROM):text.index(SHARED_TO)]
+def statements(text, start, end):
+    """The functions and statements of a part of a text, as they are written."""
+    shared = text[text.index(start):text.index(end)]
     return [ast.get_source_segment(shared, node) for node in ast.parse(shared).body]
 
 
@@ -178,11 +182,11 @@ def judge(call, answer, error, series):
 
 
 def compare(expected, found, series, path):
-    """What differs, as sentences; `expected` may hold "*", "@observe", "@book" and values by series (README.md)."""
+    """What differs, as sentences; `expected` may hold "*", "@observe" and so on, and values by series (README.md)."""
     if isinstance(expected, dict) and set(expected) == {"17", "18", "19"}:
         expected = expected[str(series)]
-    if isinstance(expected, str) and expected[1:] in SHA256 and expected[0] == "@":
-        expected = SHA256[expected[1:]]
+    if isinstance(expected, str) and expected[:1] == "@":
+        expected = SHA256.get(expected[1:], False)
     if expected == "*" and isinstance(expected, str):
         return []
     if isinstance(expected, dict) and isinstance(found, dict) and set(expected) == set(found):

@@ -13,11 +13,6 @@ def load(database, world):
     database.models = set(database.tables) - (set() if world.get("own_models", True) else set(OWN))
     database.insert("res.country", {"name": "Chile"})
     database.insert("l10n_latam.identification.type", {"name": "RUT"})
-    for row in world.get("users", [{"id": 21}]):
-        database.insert("res.users", {"id": row["id"], "active": row.get("active", True), "share": row.get("share", False),
-                                      "company_ids": row.get("companies", [1])})
-        if row.get("manager", True):
-            database.managers.append(row["id"])
 
 
 def add(database, rows, name):
@@ -77,9 +72,9 @@ def after(database):
     users_name = lambda row: names.get((row["res_model"], row["res_id"]), False)  # noqa: E731
     return {
         "records": [_row(database, kind, row) for kind in KINDS for row in tables[f"x_ventipay_{kind}"].values()],
-        "activities": [{"record": users_name(row), "user": row["user_id"], "type": row["type"], "summary": row["summary"],
+        "told": [{"record": users_name(row), "user": row["user_id"], "type": row["type"], "summary": row["summary"],
                         "note": row["note"], "deadline": row["date_deadline"]}
-                       for row in tables["mail.activity"].values() if row["active"]],
+                       for row in tables["mail.activity"].values() if row.get("active")],
         "feedbacks": [{"text": text} for text in database.feedbacks],
         "partners": [{"name": row["name"], "vat": row.get("vat", False), "email": row.get("email", False),
                       "country": "Chile" if row.get("country_id") else False,

@@ -1,5 +1,6 @@
 # Concilia, server action "book": carries out what was decided upon outside, each effect exactly once: it books payments
-# for orders, confirms and cancels transactions of Odoo's own, and completes bookings whose invoices came later.
+# of orders and invoices, confirms, cancels and fails transactions of Odoo's own, and completes bookings whose invoices
+# came later.
 # Not here: any policy. Here are the fences that hold whoever calls, and the effects. Contract: worker/actions/README.md.
 # Odoo's safe_eval runs this text: no imports, no `with`, no two underscores, and inside a function no lambda or
 # comprehension may use the function's own variables (closures are forbidden).
@@ -8,7 +9,20 @@ VERSION = '3'
 def named(name, model):
     # Not env.ref(): that is cached, and raises when the record is gone. Gives the row and its record, each perhaps empty.
     row = env['ir.model.data'].sudo().search([('module', '=', 'concilia'), ('name', '=', name)], limit=1)
-    return row, env[model].sudo().browse(row.res_id if row.model == model else []).exists()
+    # In the company asked for, whichever the bot is of: 17 and 18 reconcile nothing of a company that is not the caller's.
+    records = env[model].sudo().with_company(request['company_id'])
+    return row, records.browse(row.res_id if row.model == model else []).exists()
+
+
+def held(names):
+    # A payment may have several names: the first that leads to a transaction, that transaction, and names that lead nowhere.
+    gone = []
+    for name in names:
+        row, tx = named(name, 'payment.transaction')
+        if tx:
+            return name, tx, []
+        gone += [name] if row else []
+    return names[0], env['payment.transaction'].sudo().with_company(request['company_id']), gone
 
 
 def text(amount, currency):
@@ -54,14 +68,23 @@ def owed(tx):
     return found
 
 
-def booking_row(tx):
-    payment = tx.payment_id
+def refunds(tx):
+    # Whoever made them.
+    return tx.child_transaction_ids.filtered(lambda child: child.operation == 'refund' and child.state == 'done').sorted('id')
+
+
+def booking_row(name, tx):
+    payment, given = tx.payment_id, refunds(tx)
     credit = -sum(open_lines(tx).mapped('amount_residual_currency'))
-    return {'transaction': tx.reference, 'state': tx.state, 'amount': text(tx.amount, tx.currency_id),
-            'currency': tx.currency_id.name, 'company_id': tx.company_id.id, 'payment': payment.name or False,
+    return {'name': name, 'transaction': tx.reference, 'provider_reference': tx.provider_reference or False,
+            'state': tx.state, 'amount': text(tx.amount, tx.currency_id), 'currency': tx.currency_id.name, 'company_id': tx.company_id.id, 'payment': payment.name or False,
             'date': str(payment.date) if payment.date else False, 'orders': tx.sale_order_ids.sorted('id').mapped('name'),
             'invoices': [invoice_row(move) for move in (tx.invoice_ids | order_invoices(tx)).sorted('id')],
-            'credit': text(credit, payment.currency_id) if payment.move_id else False}
+            'credit': text(credit, payment.currency_id) if payment.move_id else False,
+            'refunded': text(-sum(given.mapped('amount')), tx.currency_id),
+            'refunds': [{'transaction': child.reference, 'amount': text(-child.amount, child.currency_id),
+                         'payment': child.payment_id.name or False,
+                         'date': str(child.payment_id.date) if child.payment_id.date else False} for child in given]}
 
 
 LIVE_PAYMENT = ('posted', 'in_process', 'paid')  # 17 says posted, 18 and 19 the other two
@@ -76,17 +99,19 @@ lines = env['account.payment.method.line'].sudo().search([('payment_provider_id'
 ready = bool(method and lines.filtered(lambda line: line.payment_type == 'inbound' and line.payment_account_id))
 database = env['ir.config_parameter'].sudo().get_param('database.uuid')
 # -- end of what is the same --
-NAME_LETTERS = set('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_')
+# -- the same in book.py and refund.py, letter by letter (a test compares them) --
+NAME_LETTERS = set('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.')
+NAME_BEGINNINGS = ('chk_', 'payment-', 'charge-', 'invoice-')
 DIGITS = set('0123456789')
 RUN_AGAIN = ('40001', '40P01', '55P03')  # serialization failure, deadlock, lock not available: Odoo repeats the call
 # Nothing the item is to blame for: connection, resources, an operator or a timeout, system; an aborted transaction.
 WEATHER_CLASSES, ABORTED = ('08', '53', '57', '58'), '25P02'
 UNIQUE_VIOLATION = '23505'
-PAID, OPEN = ('authorized', 'done'), ('draft', 'pending', 'cancel', 'error')
 
 
-def result(name, status, why=False, detail=False, booking=False, transaction=False):
-    return {'name': name, 'status': status, 'why': why, 'detail': detail, 'booking': booking, 'transaction': transaction}
+def good_name(name):
+    tail = name[4:] if name.startswith('chk_') else name.partition('-')[2]
+    return bool(tail) and name.startswith(NAME_BEGINNINGS) and len(name) <= 128 and set(name) <= NAME_LETTERS
 
 
 def units(amount):
@@ -95,20 +120,18 @@ def units(amount):
     return int(digits) if digits and set(digits) <= DIGITS else 0
 
 
-def signed_units(amount):
-    return -units(amount[1:]) if amount[:1] == '-' else units(amount)
-
-
 def touch(record):
     # Two effects on one record must not pass the fences side by side: Odoo reads from a snapshot, so the second is
     # stopped only by a row both write. It gets a serialization failure, Odoo runs it again, and it sees the first.
     tables = {'sale.order': 'UPDATE sale_order SET write_date = write_date WHERE id = %s',
+              'account.move': 'UPDATE account_move SET write_date = write_date WHERE id = %s',
+              'res.partner': 'UPDATE res_partner SET write_date = write_date WHERE id = %s',
               'payment.transaction': 'UPDATE payment_transaction SET write_date = write_date WHERE id = %s'}
     env.cr.execute(tables[record._name], (record.id,))
 
 
-def posted_invoices(order):
-    return order.invoice_ids.filtered(lambda move: move.state == 'posted' and move.move_type == 'out_invoice').sorted('id')
+def posted(moves):
+    return moves.filtered(lambda move: move.state == 'posted' and move.move_type == 'out_invoice').sorted('id')
 
 
 def provider_fence():
@@ -119,11 +142,88 @@ def provider_fence():
     return False if ready else 'not_ready'
 
 
-def taken(name, own):
-    # Somebody else's transaction of this name. A reference is unique in every state; creating ours would fail for ever.
+def ventipay_id(name):
+    # What Ventipay calls it: chk_1 of chk_1, pay_1 of payment-pay_1.
+    return name if name.startswith('chk_') else name.split('-', 1)[1]
+
+
+def taken(names, own):
+    # Somebody else's transaction of such a name. A reference is unique in every state; creating ours would fail for ever.
+    ids = [ventipay_id(name) for name in names]
     return env['payment.transaction'].sudo().search([
-        ('id', 'not in', own.ids), '|', ('reference', '=', name), '&', ('provider_reference', '=', name),
+        ('id', 'not in', own.ids), '|', ('reference', 'in', names), '&', ('provider_reference', 'in', ids),
         ('state', 'not in', ('cancel', 'error'))], limit=1)
+
+
+def claim(names, tx):
+    # In one order, whoever calls a payment by which name first: two at once then wait instead of deadlocking.
+    for name in sorted(set(names)):
+        env['ir.model.data'].sudo().create({'module': 'concilia', 'name': name, 'model': 'payment.transaction',
+                                            'res_id': tx.id, 'noupdate': True})
+
+
+def post_process(item, tx):
+    # default_date: the day it happened, not the day it is booked.
+    dated = tx.with_context(default_date=item['date'])
+    if 'memo' in env['account.payment']._fields:
+        dated._post_process()
+    else:
+        dated._finalize_post_processing()  # 17, whose payments have no memo yet, calls it so
+
+
+def check_entered(item, tx, direction):
+    env.flush_all()  # what the database has against it, it says now
+    payment, sign = tx.payment_id, 1 if direction == 'inbound' else -1
+    if not payment.move_id or payment.payment_type != direction or payment.state not in LIVE_PAYMENT:
+        raise UserError('Odoo made no entry for %s.' % item['name'])
+    if text(sign * tx.amount, tx.currency_id) != item['amount'] or text(payment.amount, payment.currency_id) != item['amount']:
+        raise UserError('Odoo stored another amount for %s.' % item['name'])
+
+
+def pgcode(error):
+    try:
+        return error.pgcode or ''
+    except Exception:
+        return ''
+
+
+def nobody_to_blame(code):
+    return code in RUN_AGAIN or code[:2] in WEATHER_CLASSES or code == ABORTED
+
+
+def isolated(item):
+    # A savepoint an item: what fails leaves nothing, and the others stay.
+    savepoint = env.cr.savepoint()
+    try:
+        answer = perform(item)
+        savepoint.close(rollback=False)
+        return answer
+    except Exception as error:
+        savepoint.close(rollback=True)
+        code = pgcode(error)
+        if nobody_to_blame(code):
+            raise error
+        # Of a database error only the first line: the next ones quote the row.
+        detail = str(error).split('\n')[0] if code else str(error)
+        # Another module's unique constraint is no race for our name, and may refuse for ever.
+        if code == UNIQUE_VIOLATION and ('payment_transaction_reference_uniq' in detail
+                                         or 'ir_model_data_module_name_uniq_index' in detail):
+            return result(item['name'], 'again', 'race')
+        return result(item['name'], 'failed', 'odoo', detail[:500])
+# -- end of what book.py and refund.py share --
+PAID, OPEN = ('authorized', 'done'), ('draft', 'pending', 'cancel', 'error')
+
+
+def result(name, status, why=False, detail=False, booking=False, transaction=False):
+    return {'name': name, 'status': status, 'why': why, 'detail': detail, 'booking': booking, 'transaction': transaction}
+
+
+def names_of(item):
+    return [item['name']] + item.get('aliases', [])
+
+
+def signed_units(amount):
+    return -units(amount[1:]) if amount[:1] == '-' else units(amount)
 
 
 def same_invoices(invoices, decided):
@@ -155,59 +255,29 @@ def order_fence(item, order):
         return 'refused', 'amount'  # not written with the currency's decimals
     if 'amount' not in item['accepted'] and units(item['amount']) > units(wanted['total']):
         return 'refused', 'above_document'
-    invoices = posted_invoices(order)
+    invoices = posted(order.invoice_ids)
     if invoices.filtered(lambda move: move.company_id.id != request['company_id']):
         return 'changed', 'company'
     return False if same_invoices(invoices, item['invoices']) else ('changed', 'invoices')
 
 
-def enter(item, order):
-    touch(order)
-    if item['confirm'] and order.state in ('draft', 'sent'):
-        order.action_confirm()
-        if order.state != 'sale':
-            raise UserError('The quotation %s was not confirmed.' % order.name)
-    unpaid = posted_invoices(order).filtered(lambda move: move.amount_residual)
-    tx = env['payment.transaction'].sudo().create({
+def enter(item, partner, invoices, orders):
+    tx = env['payment.transaction'].sudo().with_company(request['company_id']).create({
         'provider_id': provider.id, 'payment_method_id': method.id, 'operation': 'online_redirect', 'state': 'done',
-        'reference': item['name'], 'provider_reference': item['name'], 'amount': float(item['amount']),
-        'currency_id': order.currency_id.id, 'partner_id': order.partner_invoice_id.id,
-        'last_state_change': datetime.datetime.now(), 'invoice_ids': [Command.set(unpaid.ids)]})
-    claim(item['name'], tx)
+        'reference': item['name'], 'provider_reference': ventipay_id(item['name']), 'amount': float(item['amount']),
+        'currency_id': (orders or invoices).currency_id.id, 'partner_id': partner.id,
+        'last_state_change': datetime.datetime.now(), 'invoice_ids': [Command.set(invoices.ids)]})
+    claim(names_of(item), tx)
     post_process(item, tx)
     # Linked only now: post-processing a transaction that has an order would write to the customer.
-    tx.write({'sale_order_ids': [Command.set(order.ids)]})
-    check_entered(item, tx)
-    return tx
-
-
-def claim(name, tx):
-    env['ir.model.data'].sudo().create({'module': 'concilia', 'name': name, 'model': 'payment.transaction',
-                                        'res_id': tx.id, 'noupdate': True})
-
-
-def post_process(item, tx):
-    # default_date: the day it was paid, not the day it is booked.
-    dated = tx.with_context(default_date=item['date'])
-    if 'memo' in env['account.payment']._fields:
-        dated._post_process()
-    else:
-        dated._finalize_post_processing()  # 17, whose payments have no memo yet, calls it so
-
-
-def check_entered(item, tx):
-    env.flush_all()  # what the database has against it, it says now
-    payment = tx.payment_id
-    if not payment.move_id or payment.payment_type != 'inbound' or payment.state not in LIVE_PAYMENT:
-        raise UserError('Odoo made no entry for %s.' % item['name'])
-    if [text(row.amount, row.currency_id) for row in tx] + [text(row.amount, row.currency_id) for row in payment] \
-            != [item['amount'], item['amount']]:
-        raise UserError('Odoo stored another amount for %s.' % item['name'])
+    tx.write({'sale_order_ids': [Command.set(orders.ids)]})
+    check_entered(item, tx, 'inbound')
+    return result(item['name'], 'booked', booking=booking_row(item['name'], tx))
 
 
 def book(item):
     name = item['name']
-    if taken(name, env['payment.transaction']):
+    if taken(names_of(item), env['payment.transaction']):
         return result(name, 'changed', 'other_transaction')
     why = provider_fence()
     if why or not units(item['amount']):
@@ -216,10 +286,63 @@ def book(item):
     stopped = order_fence(item, order)
     if stopped:
         return result(name, stopped[0], stopped[1])
-    return result(name, 'booked', booking=booking_row(enter(item, order)))
+    touch(order)
+    if item['confirm'] and order.state in ('draft', 'sent'):
+        order.action_confirm()
+        if order.state != 'sale':
+            raise UserError('The quotation %s was not confirmed.' % order.name)
+    unpaid = posted(order.invoice_ids).filtered(lambda move: move.amount_residual)
+    return enter(item, order.partner_invoice_id, unpaid, order)
 
 
-# -- confirm and cancel: a transaction of Odoo's own making --
+# -- pay_invoice: a payment for a customer invoice that is there --
+def invoice_fence(item, move):
+    wanted, currency = item['invoice'], move.currency_id
+    if not move or move.move_type != 'out_invoice':
+        return 'changed', 'invoice_gone'
+    if move.name != wanted['name']:
+        return 'changed', 'invoice_name'
+    if move.company_id.id != request['company_id']:
+        return 'changed', 'company'
+    if currency.name != item['currency']:
+        return 'changed', 'currency'
+    if not currency.active:
+        return 'refused', 'inactive_currency'
+    if move.state != wanted['state'] or move.state != 'posted':
+        return 'changed', 'invoice_state'  # Odoo would post a draft by itself
+    if text(move.amount_total, currency) != wanted['total']:
+        return 'changed', 'invoice_total'
+    if text(move.amount_residual, currency) != wanted['residual']:
+        return 'changed', 'invoice_residual'
+    # 18 and 19 leave the residual as it is for payments without an entry: only the state tells.
+    if 'paid' not in item['accepted'] and move.payment_state not in ('not_paid', 'partial'):
+        return 'changed', 'invoice_paid'
+    if text(float(item['amount']), currency) != item['amount']:
+        return 'refused', 'amount'
+    if not item['accepted'] and units(item['amount']) > units(wanted['residual']):
+        return 'refused', 'above_document'
+    return False
+
+
+def pay_invoice(item):
+    name = item['name']
+    if taken(names_of(item), env['payment.transaction']):
+        return result(name, 'changed', 'other_transaction')
+    why = provider_fence()
+    if why or not units(item['amount']):
+        return result(name, 'refused', why or 'amount')
+    move = env['account.move'].sudo().with_company(request['company_id']).browse(item['invoice']['id']).exists()
+    stopped = invoice_fence(item, move)
+    if stopped:
+        return result(name, stopped[0], stopped[1])
+    touch(move)
+    orders = move.line_ids.sale_line_ids.order_id.sorted('id')
+    for order in orders:
+        touch(order)
+    return enter(item, move.partner_id, move, orders)
+
+
+# -- confirm, cancel and fail: a transaction of Odoo's own making --
 def transaction_fence(item, tx, why):
     # `why`: what the kind of effect has against the provider. (status, why), or False.
     if not tx:
@@ -249,7 +372,7 @@ def confirm_fence(item, tx):
         return 'changed', 'transaction_done'
     if state != item['transaction']['state'] or state not in OPEN:
         return 'changed', 'transaction_state'
-    if taken(item['name'], tx):
+    if taken(names_of(item), tx):
         return 'changed', 'other_transaction'
     return linked_invoices_fence(item, tx) or linked_orders_fence(item, tx)
 
@@ -306,96 +429,78 @@ def confirm(item, tx):
     touch(tx)
     for order in tx.sale_order_ids.sorted('id'):
         touch(order)
-    claim(name, tx)
+    claim(names_of(item), tx)
     # Without is_post_processed 18 and 19 pass over what they have seen as a draft before.
-    tx.write({'state': 'done', 'provider_reference': name, 'last_state_change': datetime.datetime.now(),
+    tx.write({'state': 'done', 'provider_reference': ventipay_id(name), 'last_state_change': datetime.datetime.now(),
               'is_post_processed': False, 'state_message': False})
     post_process(item, tx)
-    check_entered(item, tx)
-    return result(name, 'booked', booking=booking_row(tx))
+    check_entered(item, tx, 'inbound')
+    return result(name, 'booked', booking=booking_row(name, tx))
 
 
-def cancel(item, tx):
-    name = item['name']
+def give_up(item, tx):
+    # cancel, fail: of what is not paid.
+    name, kind = item['name'], item['kind']
+    state, status = ('cancel', 'canceled') if kind == 'cancel' else ('error', 'errored')
     stopped = transaction_fence(item, tx, False if provider else 'no_provider')
     if stopped:
         return result(name, stopped[0], stopped[1])
-    if tx.state == 'cancel':
-        return result(name, 'canceled', transaction=tx.reference)
+    if tx.state == state:
+        return result(name, status, transaction=tx.reference)
     if tx.state in PAID:
         return result(name, 'changed', 'transaction_done')
-    if tx.state != item['transaction']['state']:
+    if tx.state != item['transaction']['state'] or (kind == 'fail' and tx.state == 'cancel'):
         return result(name, 'changed', 'transaction_state')
-    if tx.provider_reference and tx.provider_reference != name:
+    if tx.provider_reference and tx.provider_reference not in [ventipay_id(own) for own in names_of(item)]:
         return result(name, 'changed', 'other_checkout')
     touch(tx)
-    tx._set_canceled(state_message=item['message'], extra_allowed_states=('error',))
+    if kind == 'cancel':
+        tx._set_canceled(state_message=item['message'], extra_allowed_states=('error',))
+    else:
+        tx._set_error(item['message'])
     env.flush_all()
-    if tx.state != 'cancel':
-        raise UserError('Odoo did not cancel %s.' % tx.reference)
-    return result(name, 'canceled', transaction=tx.reference)
+    if tx.state != state:
+        raise UserError('Odoo did not %s %s.' % (kind, tx.reference))
+    return result(name, status, transaction=tx.reference)
 
 
 # -- complete: the open credit of a booking, for invoices of its own orders that came later --
-def complete(name, tx):
+def complete(name, found, tx):
     if not tx:
         return result(name, 'changed', 'not_booked')
     if tx.company_id.id != request['company_id']:
         return result(name, 'changed', 'company')
     pairs = owed(tx)
     if not pairs:
-        return result(name, 'already', booking=booking_row(tx))
+        return result(name, 'already', booking=booking_row(found, tx))
     touch(tx)
     for move, line in pairs:
         if not line.reconciled and move.amount_residual > 0:
             move.js_assign_outstanding_line(line.id)
     env.flush_all()
-    return result(name, 'booked', booking=booking_row(tx))
+    return result(name, 'booked', booking=booking_row(found, tx))
 
 
 def perform(item):
     name, kind = item['name'], item['kind']
-    if name[:4] != 'chk_' or not 4 < len(name) <= 128 or not set(name) <= NAME_LETTERS:
+    if not all([good_name(own) for own in names_of(item)]):
         return result(name, 'refused', 'name')
-    row, known = named(name, 'payment.transaction')
+    found, known, gone = held(names_of(item))
     if kind == 'complete':
-        return complete(name, known)
+        return complete(name, found, known)
     if known:
-        return result(name, 'already', booking=booking_row(known))
-    if row:
-        raise UserError('The name %s leads to a transaction that is gone.' % name)
+        return result(name, 'already', booking=booking_row(found, known))
+    if gone:
+        raise UserError('The name %s leads to a transaction that is gone.' % gone[0])
     if kind == 'book':
         return book(item)
-    if kind not in ('confirm', 'cancel'):
+    if kind == 'pay_invoice':
+        return pay_invoice(item)
+    if kind not in ('confirm', 'cancel', 'fail'):
         return result(name, 'refused', 'kind')
     txs = env['payment.transaction'].sudo().with_company(request['company_id'])
     tx = txs.browse(item['transaction']['id']).exists()
-    return confirm(item, tx) if kind == 'confirm' else cancel(item, tx)
-
-
-def isolated(item):
-    # A savepoint an item: what fails leaves nothing, and the others stay.
-    savepoint = env.cr.savepoint()
-    try:
-        answer = perform(item)
-        savepoint.close(rollback=False)
-        return answer
-    except Exception as error:
-        savepoint.close(rollback=True)
-        code = ''
-        try:
-            code = error.pgcode or ''
-        except Exception:
-            code = ''
-        if code in RUN_AGAIN or code[:2] in WEATHER_CLASSES or code == ABORTED:
-            raise error
-        # Of a database error only the first line: the next ones quote the row.
-        detail = str(error).split('\n')[0] if code else str(error)
-        # Another module's unique constraint is no race for our name, and may refuse for ever.
-        if code == UNIQUE_VIOLATION and ('payment_transaction_reference_uniq' in detail
-                                         or 'ir_model_data_module_name_uniq_index' in detail):
-            return result(item['name'], 'again', 'race')
-        return result(item['name'], 'failed', 'odoo', detail[:500])
+    return confirm(item, tx) if kind == 'confirm' else give_up(item, tx)
 
 
 def first_order(item):

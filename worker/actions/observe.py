@@ -8,7 +8,20 @@ VERSION = '3'
 def named(name, model):
     # Not env.ref(): that is cached, and raises when the record is gone. Gives the row and its record, each perhaps empty.
     row = env['ir.model.data'].sudo().search([('module', '=', 'concilia'), ('name', '=', name)], limit=1)
-    return row, env[model].sudo().browse(row.res_id if row.model == model else []).exists()
+    # In the company asked for, whichever the bot is of: 17 and 18 reconcile nothing of a company that is not the caller's.
+    records = env[model].sudo().with_company(request['company_id'])
+    return row, records.browse(row.res_id if row.model == model else []).exists()
+
+
+def held(names):
+    # A payment may have several names: the first that leads to a transaction, that transaction, and names that lead nowhere.
+    gone = []
+    for name in names:
+        row, tx = named(name, 'payment.transaction')
+        if tx:
+            return name, tx, []
+        gone += [name] if row else []
+    return names[0], env['payment.transaction'].sudo().with_company(request['company_id']), gone
 
 
 def text(amount, currency):
@@ -54,14 +67,23 @@ def owed(tx):
     return found
 
 
-def booking_row(tx):
-    payment = tx.payment_id
+def refunds(tx):
+    # Whoever made them.
+    return tx.child_transaction_ids.filtered(lambda child: child.operation == 'refund' and child.state == 'done').sorted('id')
+
+
+def booking_row(name, tx):
+    payment, given = tx.payment_id, refunds(tx)
     credit = -sum(open_lines(tx).mapped('amount_residual_currency'))
-    return {'transaction': tx.reference, 'state': tx.state, 'amount': text(tx.amount, tx.currency_id),
-            'currency': tx.currency_id.name, 'company_id': tx.company_id.id, 'payment': payment.name or False,
+    return {'name': name, 'transaction': tx.reference, 'provider_reference': tx.provider_reference or False,
+            'state': tx.state, 'amount': text(tx.amount, tx.currency_id), 'currency': tx.currency_id.name, 'company_id': tx.company_id.id, 'payment': payment.name or False,
             'date': str(payment.date) if payment.date else False, 'orders': tx.sale_order_ids.sorted('id').mapped('name'),
             'invoices': [invoice_row(move) for move in (tx.invoice_ids | order_invoices(tx)).sorted('id')],
-            'credit': text(credit, payment.currency_id) if payment.move_id else False}
+            'credit': text(credit, payment.currency_id) if payment.move_id else False,
+            'refunded': text(-sum(given.mapped('amount')), tx.currency_id),
+            'refunds': [{'transaction': child.reference, 'amount': text(-child.amount, child.currency_id),
+                         'payment': child.payment_id.name or False,
+                         'date': str(child.payment_id.date) if child.payment_id.date else False} for child in given]}
 
 
 LIVE_PAYMENT = ('posted', 'in_process', 'paid')  # 17 says posted, 18 and 19 the other two
@@ -79,6 +101,7 @@ database = env['ir.config_parameter'].sudo().get_param('database.uuid')
 
 
 OURS = env['ir.model.data'].sudo().search([('module', '=', 'concilia'), ('model', '=', 'payment.provider')]).mapped('res_id')
+ACTIONS = ('observe', 'book', 'refund', 'record')
 MOST_CANDIDATES, MOST_VALUES, MOST_CREDITS = 20, 1000, 50
 
 
@@ -88,11 +111,14 @@ def transaction_row(tx):
             'currency': tx.currency_id.name, 'company_id': tx.company_id.id}
 
 
+def paid_rows(txs):
+    return [transaction_row(tx) for tx in txs.filtered(lambda tx: tx.state in ('authorized', 'done')).sorted('id')]
+
+
 def order_row(order):
-    paid = order.transaction_ids.filtered(lambda tx: tx.state in ('authorized', 'done')).sorted('id')
     return {'id': order.id, 'name': order.name, 'state': order.state, 'company_id': order.company_id.id,
             'currency': order.currency_id.name, 'total': text(order.amount_total, order.currency_id),
-            'transactions': [transaction_row(tx) for tx in paid],
+            'transactions': paid_rows(order.transaction_ids),
             'invoices': [invoice_row(move) for move in order.invoice_ids.sorted('id')]}
 
 
@@ -111,11 +137,24 @@ def probe_row(probe, domain):
             'orders': [order_row(order) for order in orders]}
 
 
+def invoice_probe_row(probe):
+    # Customer invoices of whatever state; an empty value would find every invoice without one.
+    moves, rows = env['account.move'].sudo(), []
+    if probe['field'] in ('name', 'ref', 'payment_reference') and probe['value']:
+        moves = moves.search([('company_id', '=', request['company_id']), ('move_type', '=', 'out_invoice'),
+                              (probe['field'], '=', probe['value'])], limit=5, order='id')
+    for move in moves:
+        row = invoice_row(move)
+        row.update({'partner': move.partner_id.name or False, 'transactions': paid_rows(move.transaction_ids)})
+        rows.append(row)
+    return {'field': probe['field'], 'value': probe['value'], 'invoices': rows}
+
+
 def candidate_rows(item, booked):
-    # Those that carry the checkout's id first, then those called as asked, in the order asked; each once.
+    # Those that carry an id of the payment's first, then those called as asked, in the order asked; each once.
     txs = env['payment.transaction'].sudo()
     found = {}
-    for tx in txs.search([('provider_id', 'in', OURS), ('provider_reference', '=', item['name'])],
+    for tx in txs.search([('provider_id', 'in', OURS), ('provider_reference', 'in', carried(item))],
                          limit=MOST_CANDIDATES + 1, order='id'):
         found[tx.id] = (tx, 'checkout')
     values = [reference['value'] for reference in item['references']]
@@ -137,17 +176,22 @@ def candidate_rows(item, booked):
     return rows
 
 
+def carried(item):
+    return item.get('carried') or [item['name']]
+
+
 def item_row(item):
-    _row, booked = named(item['name'], 'payment.transaction')
+    names = [item['name']] + item.get('aliases', [])
+    found, booked, _gone = held(names)
     others = env['payment.transaction'].sudo().search(
-        ['|', ('reference', '=', item['name']), ('provider_reference', '=', item['name']),
+        ['|', ('reference', 'in', names), ('provider_reference', 'in', carried(item)),
          ('id', 'not in', booked.ids)], limit=20, order='id')
     probes = []
     for probe in item['probes']:
         probes.append(probe_row(probe, item['domain']))
-    return {'name': item['name'], 'booked': booking_row(booked) if booked else False,
+    return {'name': item['name'], 'booked': booking_row(found, booked) if booked else False,
             'transactions': [transaction_row(tx) for tx in others], 'candidates': candidate_rows(item, booked),
-            'probes': probes}
+            'probes': probes, 'invoices': [invoice_probe_row(probe) for probe in item.get('invoice_probes', [])]}
 
 
 def order_values(order):
@@ -217,12 +261,12 @@ def news_row(since):
 env.cr.execute("""
     SELECT d.name, encode(sha256(convert_to(btrim(s.code, %s), 'UTF8')), 'hex')
       FROM ir_model_data d JOIN ir_act_server s ON s.id = d.res_id
-     WHERE d.module = 'concilia' AND d.model = 'ir.actions.server' AND d.name IN ('action_observe', 'action_book')
-""", (' \n\r\t',))
+     WHERE d.module = 'concilia' AND d.model = 'ir.actions.server' AND d.name IN %s
+""", (' \n\r\t', tuple(['action_' + name for name in ACTIONS])))
 stored = dict(env.cr.fetchall())
 action = {'type': 'ir.actions.act_window_close', 'infos': {'concilia': {
     'protocol': 3, 'action': 'observe', 'version': VERSION, 'database': database,
-    'actions': {'observe': stored.get('action_observe', False), 'book': stored.get('action_book', False)},
+    'actions': {name: stored.get('action_' + name, False) for name in ACTIONS},
     'provider': {'id': provider.id, 'state': provider.state, 'ready': ready} if provider else False,
     'items': [item_row(item) for item in request['items']],
     'news': news_row(request['news']['since']) if request.get('news') else False}}}

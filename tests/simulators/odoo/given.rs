@@ -1,14 +1,15 @@
 //! The WORLD of a case (`tests/actions/README.md`) as records of the simulated Odoo, and rows
 //! that are written out by number.
 
-use concilia_tests::odoo::actions::{BOOK, OBSERVE};
+use concilia_tests::odoo::actions::TEXTS;
 use concilia_tests::odoo::models::accounting;
 use concilia_tests::odoo::value::{Amount, Id, Record, Value};
 use concilia_tests::odoo::world::{Tx, World};
 use concilia_tests::odoo::{Login, Series, seed};
 use serde_json::{Map, Value as Json, json};
 
-use super::cases::{BOOK_ID, Clock, OBSERVE_ID, edit};
+use super::cases::{Clock, FIRST_ACTION, edit};
+use super::recorded;
 
 /// An id that leads nowhere.
 const GONE: Id = 999_999;
@@ -76,7 +77,9 @@ pub(super) fn build(series: Series, given: &Json, today: &Clock) -> World {
             seed::company(tx, 2, "Another");
         }
         put_actions(tx, given);
+        put_managers(tx, given);
         put_providers(tx, given);
+        recorded::put_models(tx, given);
         put_rows(tx, given, today);
     });
     world
@@ -97,23 +100,40 @@ fn put_currencies(tx: &mut Tx<'_>, given: &Json) {
 }
 
 fn put_actions(tx: &mut Tx<'_>, given: &Json) {
-    let all = json!(["observe", "book"]);
-    let wanted = given.get("actions").unwrap_or(&all);
+    let wanted = given["actions"].as_array();
     let groups = tx.series().groups_field();
-    for (name, id, code) in [("observe", OBSERVE_ID, OBSERVE), ("book", BOOK_ID, BOOK)] {
+    for (id, (name, _, code)) in (FIRST_ACTION..).zip(TEXTS) {
         let record = Record::default()
             .with("name", format!("Concilia: {name}"))
             .with("state", "code")
             .with("code", code)
             .with(groups, vec![seed::GROUP_SYSTEM]);
         tx.put_at("ir.actions.server", id, record);
-        if wanted.as_array().unwrap().iter().any(|one| one == name) {
+        if wanted.is_none_or(|wanted| wanted.iter().any(|one| one == name)) {
             external_id(tx, &format!("action_{name}"), "ir.actions.server", id);
         }
     }
 }
 
-fn external_id(tx: &mut Tx<'_>, name: &str, model: &str, id: Id) {
+/// Who is in charge of the accounts, and nobody else.
+fn put_managers(tx: &mut Tx<'_>, given: &Json) {
+    let groups = tx.series().groups_field();
+    tx.update("res.users", seed::ADMIN, |row| row.set(groups, vec![seed::GROUP_SYSTEM])).unwrap();
+    let usual = json!([{"id": 11, "companies": [1, 2]}]);
+    for row in given.get("managers").unwrap_or(&usual).as_array().unwrap() {
+        let companies =
+            row["companies"].as_array().map_or_else(|| vec![1], |_| ids(&row["companies"]));
+        let user = Record::default()
+            .with("name", "Contadora")
+            .with("active", row["active"].as_bool().unwrap_or(true))
+            .with("share", row["share"].as_bool().unwrap_or(false))
+            .with("company_ids", companies)
+            .with(groups, vec![seed::group_manager(tx.series())]);
+        tx.put_at("res.users", row["id"].as_i64().unwrap(), user);
+    }
+}
+
+pub(super) fn external_id(tx: &mut Tx<'_>, name: &str, model: &str, id: Id) {
     let ours = |row: &Record| row.text("module") == "concilia" && row.text("name") == name;
     let known = tx.tables().find("ir.model.data", ours).map(|(id, _)| id);
     let row = Record::default()
@@ -176,6 +196,7 @@ pub(super) fn put_rows(tx: &mut Tx<'_>, given: &Json, today: &Clock) {
         let id = found.map_or(GONE, |(id, _)| id);
         external_id(tx, row["name"].as_str().unwrap(), "payment.transaction", id);
     }
+    recorded::put_rows(tx, given);
 }
 
 fn amount(json: &Json) -> Amount {
@@ -237,11 +258,19 @@ fn put_invoice(tx: &mut Tx<'_>, row: &Json) {
     invoice.set("write_date", written(row));
     invoice.set("invoice_date", row["date"].as_str().unwrap_or("2026-11-23"));
     invoice.set("sim_other_account", row["other_account"].as_bool().unwrap_or(false));
-    if let Some(name) = row["name"].as_str() {
-        invoice.set("name", name);
+    for field in ["name", "ref", "payment_reference"] {
+        if let Some(text) = row[field].as_str() {
+            invoice.set(field, text);
+        }
+    }
+    if let Some(reversed) = row["reverses"].as_i64() {
+        invoice.set("reversed_entry_id", Value::Ref(reversed));
     }
     let id = row["id"].as_i64().unwrap();
     tx.put_at("account.move", id, invoice);
+    for line in rows(row, "lines") {
+        put_line(tx, id, line);
+    }
     let living = if tx.series() == Series::V17 { "posted" } else { "in_process" };
     for (column, state, entered) in [
         ("payments", living, true),
@@ -258,6 +287,29 @@ fn put_invoice(tx: &mut Tx<'_>, row: &Json) {
             }
         }
     }
+}
+
+fn put_line(tx: &mut Tx<'_>, invoice: Id, row: &Json) {
+    let number = |field: &str, usual: i64| {
+        Amount::from_json(&row[field]).unwrap_or_else(|| Amount::whole(usual))
+    };
+    let percent = number("tax", 0);
+    let mut line = Record::default()
+        .with("move_id", Value::Ref(invoice))
+        .with("price_unit", amount(&row["price"]))
+        .with("quantity", number("quantity", 1))
+        .with("discount", number("discount", 0));
+    if percent.is_positive() {
+        let known = tx.tables().find("account.tax", |row| row.amount("amount") == percent);
+        let known = known.map(|(id, _)| id);
+        let tax = known.unwrap_or_else(|| {
+            tx.insert("account.tax", Record::default().with("amount", percent)).unwrap()
+        });
+        line.set("tax_ids", vec![tax]);
+    } else {
+        line.set("tax_ids", Vec::new());
+    }
+    tx.insert("account.move.line", line).unwrap();
 }
 
 /// A payment that paid an invoice before; how much does not matter any more.
@@ -289,6 +341,14 @@ fn put_transaction(tx: &mut Tx<'_>, row: &Json, today: &Clock) {
         .with("write_date", written(row))
         .with("sale_order_ids", ids(&row["orders"]))
         .with("invoice_ids", ids(&row["invoices"]));
+    let source = row["source"].as_str();
+    let source = source.and_then(|source| {
+        tx.tables().find("payment.transaction", |row| row.text("reference") == source)
+    });
+    if let Some((source, _)) = source {
+        record.set("source_transaction_id", Value::Ref(source));
+    }
+    record.set("operation", row["operation"].as_str().unwrap_or("online_redirect"));
     for field in ["provider_reference", "state_message"] {
         if let Some(text) = row[field].as_str() {
             record.set(field, text);
@@ -308,16 +368,18 @@ fn put_payment(tx: &mut Tx<'_>, row: &Json, id: Id, company: Id, name: &str, tod
     let is = |field: &str, usual: &str| {
         row["payment_is"][field].as_str().map_or_else(|| usual.to_owned(), str::to_owned)
     };
+    let total = amount(&row["amount"]);
+    let direction = if total.0 < 0 { "outbound" } else { "inbound" };
     tx.put_at("account.move", id + 8000, Record::default().with("move_type", "entry"));
     let mut payment = Record::default()
         .with("name", name)
         .with("state", is("state", state))
         .with("date", row["date"].as_str().unwrap_or(&today.today))
-        .with("amount", amount(&row["amount"]))
+        .with("amount", Amount(total.0.abs()))
         .with("currency_id", currency(tx, row))
         .with("company_id", Value::Ref(company))
         .with("partner_id", Value::Ref(seed::CUSTOMER))
-        .with("payment_type", is("payment_type", "inbound"))
+        .with("payment_type", is("payment_type", direction))
         .with("payment_transaction_id", Value::Ref(id));
     if row["payment_is"]["move_id"] != json!(false) {
         payment.set("move_id", Value::Ref(id + 8000));
@@ -325,7 +387,7 @@ fn put_payment(tx: &mut Tx<'_>, row: &Json, id: Id, company: Id, name: &str, tod
     tx.put_at("account.payment", id + 7000, payment);
     let credit = row["credit"].as_str().and_then(Amount::parse).unwrap_or_default();
     for (place, invoice) in ids(&row["invoices"]).into_iter().chain([GONE]).enumerate() {
-        let used = if place == 0 { amount(&row["amount"]) - credit } else { Amount(0) };
+        let used = if place == 0 { Amount(total.0.abs()) - credit } else { Amount(0) };
         let matched = Record::default()
             .with("payment", Value::Ref(id + 7000))
             .with("move", Value::Ref(invoice))

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use concilia_shared::config::Transport;
-use concilia_shared::id::CheckoutId;
 use concilia_shared::money::{Currency, Money};
 use concilia_tests::odoo::faults::{Operation, Point};
 use concilia_tests::odoo::fixtures::{self, Invoice, NewOrder};
@@ -13,6 +12,7 @@ use concilia_tests::odoo::{Series, SimOdoo, SimOdooOptions, seed};
 use concilia_tests::scenario::cases::Key;
 use concilia_tests::scenario::odoo::OdooSim;
 use concilia_worker::domain::event::Booking;
+use concilia_worker::domain::name::PaymentName;
 use concilia_worker::domain::observe::{
     Accepted, Book, Cancel, Candidate, Command, Confirm, InOdoo, Lookup, NewsQuery, Outcome, Probe,
     Reference,
@@ -36,13 +36,14 @@ async fn ready(series: Series) -> (SimOdoo, Client) {
     (odoo, client)
 }
 
-fn checkout(id: &str) -> CheckoutId {
-    CheckoutId::parse(id).unwrap()
+fn name(id: &str) -> PaymentName {
+    PaymentName::parse(id).unwrap()
 }
 
 async fn look(client: &Client, id: &str, reference: &str) -> InOdoo {
     let lookup = Lookup {
-        checkout: checkout(id),
+        names: vec![name(id)],
+        carried: vec![id.to_owned()],
         references: vec![Reference {
             path: "metadata.reference".to_owned(),
             value: reference.to_owned(),
@@ -52,7 +53,7 @@ async fn look(client: &Client, id: &str, reference: &str) -> InOdoo {
             field: "client_order_ref".to_owned(),
             value: "1001".to_owned(),
         }],
-        domain: None,
+        ..Lookup::default()
     };
     client.observe(&[lookup]).await.unwrap().remove(0)
 }
@@ -63,7 +64,7 @@ async fn candidate(client: &Client, id: &str, reference: &str) -> Candidate {
 
 fn confirm(id: &str, candidate: &Candidate) -> Command {
     Command::Confirm(Box::new(Confirm {
-        checkout: checkout(id),
+        names: vec![name(id)],
         amount: Money::from_decimal(&candidate.transaction.amount, Currency::Clp).unwrap(),
         date: "2026-11-22".parse().unwrap(),
         currency: "CLP".to_owned(),
@@ -74,7 +75,7 @@ fn confirm(id: &str, candidate: &Candidate) -> Command {
 
 fn cancel(id: &str, candidate: &Candidate) -> Command {
     Command::Cancel(Box::new(Cancel {
-        checkout: checkout(id),
+        name: name(id),
         id: candidate.id,
         reference: candidate.transaction.reference.clone(),
         state: candidate.transaction.state.clone(),
@@ -86,7 +87,7 @@ fn book(id: &str, seen: &InOdoo) -> Command {
     let order = seen.probes[0].orders[0].clone();
     let posted = order.invoices.iter().filter(|invoice| invoice.state == "posted");
     Command::Book(Box::new(Book {
-        checkout: checkout(id),
+        names: vec![name(id)],
         amount: Money::from_decimal(&order.total, Currency::Clp).unwrap(),
         date: "2026-11-22".parse().unwrap(),
         currency: "CLP".to_owned(),
@@ -130,7 +131,7 @@ async fn a_portal_payment_is_confirmed_once_and_a_replay_writes_nothing() {
         assert_eq!(perform(&client, &command).await, Outcome::Already(booking.clone()));
         let cancelled = perform(&client, &cancel("chk_1", &found)).await;
         assert_eq!(cancelled, Outcome::Already(booking.clone()));
-        let complete = Command::Complete { checkout: checkout("chk_1") };
+        let complete = Command::Complete { name: name("chk_1") };
         assert_eq!(perform(&client, &complete).await, Outcome::Already(booking));
         let now = odoo.counters();
         assert_eq!((now.writes, now.rows), (written.writes, written.rows), "{series:?}");
@@ -249,12 +250,12 @@ async fn a_draft_that_is_posted_later_is_told_as_news_and_completed() {
         let control = OdooSim::new(&odoo.url()).unwrap();
         control.post_draft(made.invoice.unwrap()).await.unwrap();
         let news = client.news(&query).await.unwrap();
-        assert_eq!(news.credits, [checkout("chk_1")], "{series:?}");
+        assert_eq!(news.credits, [name("chk_1")], "{series:?}");
         for value in [made.name.as_str(), "1001", "chk_1"] {
             assert!(news.values.iter().any(|told| told == value), "{news:?}");
         }
         assert!(!news.more && news.until.is_some());
-        let complete = Command::Complete { checkout: checkout("chk_1") };
+        let complete = Command::Complete { name: name("chk_1") };
         let booking = booked(&client, &complete).await;
         assert_eq!(
             (booking.credit.as_deref(), booking.invoices[0].residual.as_str()),
@@ -286,7 +287,7 @@ async fn the_invoice_after_a_down_payment_is_completed_where_odoo_leaves_it_unpa
         let left_alone = series != Series::V17;
         let expected = if left_alone { "not_paid" } else { "paid" };
         assert_eq!(world.invoices[&last].payment_state, expected, "{series:?}");
-        let complete = Command::Complete { checkout: checkout("chk_1") };
+        let complete = Command::Complete { name: name("chk_1") };
         let outcome = perform(&client, &complete).await;
         assert_eq!(matches!(outcome, Outcome::Booked(_)), left_alone, "{outcome:?}");
         let world = control.world().await.unwrap();

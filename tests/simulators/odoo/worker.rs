@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use concilia_shared::config::{Environment, Transport};
-use concilia_shared::id::CheckoutId;
 use concilia_shared::money::{Currency, Money};
 use concilia_shared::secret::Secret;
 use concilia_tests::odoo::fixtures::{Invoice, NewOrder};
 use concilia_tests::odoo::{Series, SimOdoo, SimOdooOptions, seed};
+use concilia_worker::domain::name::PaymentName;
 use concilia_worker::domain::observe::{Accepted, Book, Command, Lookup, Outcome, Probe};
 use concilia_worker::odoo::Odoo;
+use concilia_worker::odoo::actions;
 use concilia_worker::odoo::client::Client;
 use concilia_worker::odoo::setup::{SetupRequest, setup};
 use concilia_worker::odoo::transport::{Args, Endpoint, Rpc};
@@ -63,21 +64,21 @@ async fn the_worker_sets_up_twice_observes_and_books_once() {
         let client =
             Client::new(endpoint(&odoo, transport, "concilia", "bot-key"), seed::COMPANY).unwrap();
         odoo.add_order(&NewOrder::pesos(15_990, "1001").invoiced(Invoice::Posted));
-        let checkout = CheckoutId::parse("chk_1").unwrap();
+        let name = PaymentName::parse("chk_1").unwrap();
         let lookup = Lookup {
-            checkout: checkout.clone(),
-            references: Vec::new(),
-            domain: None,
+            names: vec![name.clone()],
+            carried: vec!["chk_1".to_owned()],
             probes: vec![Probe {
                 path: "external_id".to_owned(),
                 field: "client_order_ref".to_owned(),
                 value: "1001".to_owned(),
             }],
+            ..Lookup::default()
         };
         let seen = client.observe(std::slice::from_ref(&lookup)).await.unwrap();
         let order = seen[0].probes[0].orders[0].clone();
         let book = Command::Book(Box::new(Book {
-            checkout,
+            names: vec![name],
             amount: Money::new(15_990, Currency::Clp),
             date: "2026-11-22".parse().unwrap(),
             currency: "CLP".to_owned(),
@@ -143,6 +144,6 @@ async fn the_bot_may_do_nothing_but_its_actions() {
         assert!(refused.is_err(), "{series:?}: the bot may create partners");
         let bindings = Args::none().with("model_name", "payment.transaction");
         let told = bot.call("ir.actions.actions", "get_bindings", bindings).await.unwrap();
-        assert_eq!(told["action"].as_array().map(Vec::len), Some(2), "{told}");
+        assert_eq!(told["action"].as_array().map(Vec::len), Some(actions::ALL.len()), "{told}");
     }
 }

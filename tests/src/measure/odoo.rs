@@ -14,6 +14,7 @@ use concilia_shared::config::{Environment, Transport};
 use concilia_shared::id::CheckoutId;
 use concilia_shared::money::{Currency, Money};
 use concilia_shared::secret::Secret;
+use concilia_worker::domain::name::PaymentName;
 use concilia_worker::domain::observe::{Accepted, Book, Command, Lookup, Order, Outcome, Probe};
 use concilia_worker::odoo::Odoo as _;
 use concilia_worker::odoo::client::Client;
@@ -131,7 +132,7 @@ async fn book(client: &Client, payments: &[String]) -> anyhow::Result<usize> {
     let mut bookings = Vec::with_capacity(payments.len());
     for (lookup, seen) in lookups.iter().zip(&seen) {
         let order = seen.probes.iter().find_map(|found| found.orders.first());
-        let order = order.with_context(|| format!("no order for {}", lookup.checkout))?;
+        let order = order.with_context(|| format!("no order for {}", lookup.names[0]))?;
         bookings.push(Command::Book(Box::new(booking(lookup, order))));
     }
     let outcomes = client.perform(&bookings).await?;
@@ -145,12 +146,17 @@ fn lookup(reference: &str) -> anyhow::Result<Lookup> {
         value: reference.to_owned(),
     };
     let checkout = CheckoutId::parse(format!("chk_{reference}"))?;
-    Ok(Lookup { checkout, references: Vec::new(), probes: vec![probe], domain: None })
+    Ok(Lookup {
+        names: vec![PaymentName::of_checkout(&checkout)],
+        carried: vec![checkout.to_string()],
+        probes: vec![probe],
+        ..Lookup::default()
+    })
 }
 
 fn booking(lookup: &Lookup, order: &Order) -> Book {
     Book {
-        checkout: lookup.checkout.clone(),
+        names: lookup.names.clone(),
         amount: Money::new(PESOS, Currency::Clp),
         date: now().to_zoned(jiff::tz::TimeZone::UTC).date(),
         order: order.clone(),

@@ -1,7 +1,7 @@
-//! `ir.actions.server.run` for the two actions of Concilia, in Rust.
+//! `ir.actions.server.run` for the actions of Concilia, in Rust.
 //!
-//! It follows `worker/actions/observe.py` and `book.py` step by step, under the names they
-//! use; both are run against the same cases (`tests/actions/cases`). An action is recognised
+//! It follows `worker/actions/*.py` step by step, under the names they
+//! use; all are run against the same cases (`tests/actions/cases`). An action is recognised
 //! by its external id, and its hash is that of the stored text: an action somebody edited
 //! still answers here, but tells on itself. Any other text cannot be run, and says so.
 //! Contract: `worker/actions/README.md`.
@@ -10,10 +10,13 @@ mod book;
 mod common;
 mod complete;
 mod effects;
+mod invoice;
 mod news;
 mod observe;
 mod own;
 mod perform;
+mod record;
+mod refund;
 
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -29,6 +32,17 @@ use super::world::Tx;
 pub const OBSERVE: &str = include_str!("../../../worker/actions/observe.py");
 /// See [`OBSERVE`].
 pub const BOOK: &str = include_str!("../../../worker/actions/book.py");
+/// See [`OBSERVE`].
+pub const REFUND: &str = include_str!("../../../worker/actions/refund.py");
+/// See [`OBSERVE`].
+pub const RECORD: &str = include_str!("../../../worker/actions/record.py");
+/// Every action: how it is called, its text.
+pub const TEXTS: [(&str, Action, &str); 4] = [
+    ("observe", Action::Observe, OBSERVE),
+    ("book", Action::Book, BOOK),
+    ("refund", Action::Refund, REFUND),
+    ("record", Action::Record, RECORD),
+];
 
 /// Which of our actions a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +51,10 @@ pub enum Action {
     Observe,
     /// `book.py`
     Book,
+    /// `refund.py`
+    Refund,
+    /// `record.py`
+    Record,
     /// The one `odoo setup` makes for a moment, to give the bot an API key.
     Key,
 }
@@ -48,7 +66,8 @@ pub fn run(tx: &mut Tx<'_>, id: Id) -> Outcome<Json> {
     let code = record.text("code").to_owned();
     let answer = match which(tx, id) {
         Some(Action::Observe) => observe::observe(tx, &code),
-        Some(Action::Book) => perform::perform_all(tx, &code),
+        Some(action @ (Action::Book | Action::Refund)) => perform::perform_all(tx, &code, action),
+        Some(Action::Record) => record::record_all(tx, &code),
         Some(Action::Key) => make_key(tx, &code),
         None => Err(Raise::odoo(
             "builtins.NotImplementedError",
@@ -75,17 +94,15 @@ pub fn which(tx: &Tx<'_>, id: Id) -> Option<Action> {
             && row.text("model") == "ir.actions.server"
             && row.int("res_id") == id
     };
-    match tx.tables().find("ir.model.data", ours).map(|(_, row)| row.text("name")) {
-        Some("action_observe") => return Some(Action::Observe),
-        Some("action_book") => return Some(Action::Book),
-        _ => {}
-    }
+    let name = tx.tables().find("ir.model.data", ours).map_or("", |(_, row)| row.text("name"));
     let record = tx.get("ir.actions.server", id)?;
-    match record.text("code").trim() {
-        code if code == OBSERVE.trim() => Some(Action::Observe),
-        code if code == BOOK.trim() => Some(Action::Book),
-        _ if record.text("name") == "Concilia: key" => Some(Action::Key),
-        _ => None,
+    let called = |kind: &str| name.strip_prefix("action_") == Some(kind);
+    let by_name = TEXTS.into_iter().find(|(kind, ..)| called(kind));
+    let code = record.text("code").trim();
+    let by_text = || TEXTS.into_iter().find(|(.., text)| text.trim() == code);
+    match by_name.or_else(by_text) {
+        Some((_, action, _)) => Some(action),
+        None => (record.text("name") == "Concilia: key").then_some(Action::Key),
     }
 }
 

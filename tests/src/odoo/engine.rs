@@ -114,6 +114,8 @@ impl Engine {
         match self.inspect(|tx| actions::which(tx, id)) {
             Some(Action::Observe) => Operation::Observe,
             Some(Action::Book) => Operation::Book,
+            Some(Action::Refund) => Operation::Refund,
+            Some(Action::Record) => Operation::Record,
             _ => Operation::Other,
         }
     }
@@ -123,6 +125,8 @@ impl Engine {
         let name = match (operation, job) {
             (Operation::Observe, _) => "observe".to_owned(),
             (Operation::Book, _) => "book".to_owned(),
+            (Operation::Refund, _) => "refund".to_owned(),
+            (Operation::Record, _) => "record".to_owned(),
             (_, Job::Version) => "common.version".to_owned(),
             (_, Job::Authenticate { .. }) => "common.authenticate".to_owned(),
             (_, Job::Execute { call, .. }) => format!("{}.{}", call.model, call.method),

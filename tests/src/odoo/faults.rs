@@ -25,6 +25,10 @@ pub enum Operation {
     Observe,
     /// The action book is run.
     Book,
+    /// The action refund is run.
+    Refund,
+    /// The action record is run.
+    Record,
     /// Anything else.
     Other,
 }
@@ -55,8 +59,20 @@ pub enum Step {
     Mail,
     /// A transaction is cancelled.
     Cancel,
+    /// A transaction is set to error.
+    Fail,
     /// A credit is given to an invoice.
     Assign,
+    /// A credit is given back.
+    GiveBack,
+    /// A draft credit note is made.
+    Draft,
+    /// People are reminded.
+    Remind,
+    /// A record of our own, a customer or a card is made.
+    Make,
+    /// Somebody is told.
+    Activity,
 }
 
 /// A step of booking that is to fail.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::errors::{Outcome, Raise};
-use super::models::{accounting, payment, sale};
+use super::models::{accounting, payment, refund, sale};
 use super::orm;
 use super::seed;
 use super::value::{Amount, Id, Record, Value};
@@ -227,6 +227,8 @@ pub struct PaymentRow {
     pub name: String,
     /// `posted` (17), `in_process` or `paid` (18, 19).
     pub state: String,
+    /// `inbound`, `outbound`.
+    pub direction: String,
     /// Decimal text with the currency's decimals.
     pub amount: String,
     /// Code of the currency.
@@ -269,10 +271,14 @@ pub fn payments(tx: &Tx<'_>) -> Vec<PaymentRow> {
             .rows(accounting::MATCH)
             .filter(|(_, one)| one.reference("payment") == Some(id))
             .filter_map(|(_, one)| one.reference("move"))
+            .filter(|id| {
+                tx.get("account.move", *id).is_some_and(|row| row.text("move_type") != "entry")
+            })
             .collect();
         PaymentRow {
             name: row.text("name").to_owned(),
             state: row.text("state").to_owned(),
+            direction: row.text("payment_type").to_owned(),
             amount: row.amount("amount").text(places),
             currency,
             date: row.text("date").to_owned(),
@@ -311,7 +317,7 @@ pub fn dump(tx: &Tx<'_>) -> Json {
     let payments: Vec<Json> = payments(tx)
         .into_iter()
         .map(|row| {
-            json!({"name": row.name, "state": row.state, "amount": row.amount, "currency": row.currency,
+            json!({"name": row.name, "state": row.state, "type": row.direction, "amount": row.amount, "currency": row.currency,
                    "date": row.date, "transaction": row.transaction, "invoices": row.invoices,
                    "credit": row.credit, "company": row.company})
         })
@@ -319,6 +325,7 @@ pub fn dump(tx: &Tx<'_>) -> Json {
     json!({
         "series": tx.series().number(), "payments": payments, "booked": booked(tx), "mails": mails(tx),
         "orders": orders(tx), "invoices": invoices(tx), "transactions": transactions(tx), "names": external_ids(tx),
+        "activities": activities(tx),
     })
 }
 
@@ -343,8 +350,8 @@ fn invoices(tx: &Tx<'_>) -> Vec<Json> {
     rows.map(|(id, row)| {
         let (currency, places) = money(tx, row);
         json!({
-            "id": id, "name": row.text("name"), "state": row.text("state"), "currency": currency,
-            "payment_state": row.text("payment_state"), "orders": row.references("sim_orders"),
+            "id": id, "name": row.text("name"), "type": row.text("move_type"), "state": row.text("state"),
+            "currency": currency, "reverses": row.reference("reversed_entry_id"), "payment_state": row.text("payment_state"), "orders": row.references("sim_orders"),
             "total": row.amount("amount_total").text(places),
             "residual": row.amount("amount_residual").text(places),
             "payments": accounting::payments_of_invoice(tx, id).len(),
@@ -364,8 +371,20 @@ fn transactions(tx: &Tx<'_>) -> Vec<Json> {
             "provider": row.reference("provider_id"), "company": row.reference("company_id"),
             "payment": paid_by.map(|row| row.text("name")), "orders": row.references("sale_order_ids"),
             "invoices": row.references("invoice_ids"),
+            "operation": row.text("operation"), "source": row.reference("source_transaction_id"),
             "is_post_processed": row.flag("is_post_processed"),
             "state_message": match row.text("state_message") { "" => json!(false), text => json!(text) },
+        })
+    })
+    .collect()
+}
+
+fn activities(tx: &Tx<'_>) -> Vec<Json> {
+    let rows = tx.rows(refund::ACTIVITY);
+    rows.map(|(_, row)| {
+        json!({
+            "model": row.text("res_model"), "record": row.int("res_id"), "user": row.reference("user_id"),
+            "summary": row.text("summary"), "note": row.text("note"), "deadline": row.text("date_deadline"),
         })
     })
     .collect()

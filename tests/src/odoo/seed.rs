@@ -35,6 +35,8 @@ pub const CRON: Id = 15;
 pub const CLP: Id = 45;
 /// The bank journal, BNK1.
 pub const BANK: Id = 6;
+/// Document type 61, the electronic credit note.
+pub const CREDIT_NOTE: Id = 3;
 /// The customer of fixtures: a Chilean end consumer, for whom invoices post.
 pub const CUSTOMER: Id = 10;
 
@@ -302,7 +304,7 @@ fn documents(tx: &mut Tx<'_>) {
     for (id, code, title) in [
         (1, "33", "Electronic Invoice"),
         (2, "34", "Unaffected or Exempt Electronic Invoice"),
-        (3, "61", "Electronic Credit Note"),
+        (CREDIT_NOTE, "61", "Electronic Credit Note"),
         (5, "39", "Electronic Receipt"),
     ] {
         let kind = if code == "61" { "credit_note" } else { "invoice" };

@@ -113,6 +113,14 @@ impl Amount {
         Self(self.times(percent).0 / 100)
     }
 
+    /// Its share `part` of `whole`, cut at the fourth decimal; nothing of nothing.
+    #[must_use]
+    pub fn share(self, part: Self, whole: Self) -> Self {
+        let product = i128::from(self.0) * i128::from(part.0);
+        let share = product.checked_div(i128::from(whole.0)).unwrap_or(0);
+        Self(i64::try_from(share).unwrap_or(i64::MAX))
+    }
+
     /// Whether it is more than nothing.
     pub fn is_positive(self) -> bool {
         self.0 > 0

@@ -91,6 +91,15 @@ impl PaymentName {
         (ours && !child).then(|| Self(text.to_owned()))
     }
 
+    /// What Ventipay calls it, and what a transaction of Odoo's carries that was booked under this
+    /// name: the checkout's id, or what follows the prefix.
+    pub fn ventipay_id(&self) -> &str {
+        if self.0.starts_with("chk_") {
+            return &self.0;
+        }
+        self.0.split_once('-').map_or("", |(_, id)| id)
+    }
+
     /// The object of the stream that tells the payment of this name.
     pub fn stream_object(&self) -> String {
         if self.0.starts_with("chk_") { format!("checkout-{self}") } else { self.0.clone() }
@@ -147,6 +156,7 @@ mod tests {
         assert_eq!(name.refund_after(refunded), "chk_1-refund-after-25000");
         assert_eq!(name.lost_dispute(&id), "chk_1-dispute-1");
         assert_eq!(name.stream_object(), "checkout-chk_1");
+        assert_eq!((name.ventipay_id(), PaymentName::of_charge(&id).ventipay_id()), ("chk_1", "1"));
         assert_eq!(PaymentName::of_payment(&id).stream_object(), "payment-1");
     }
 

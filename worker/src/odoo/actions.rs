@@ -27,12 +27,20 @@ pub const OBSERVE: Action = Action {
     code: include_str!("../../actions/observe.py"),
 };
 
-/// Books, confirms, cancels and completes, each effect exactly once.
+/// Books, confirms, cancels, fails and completes, each effect exactly once.
 pub const BOOK: Action = Action {
     kind: "book",
     name: "Concilia: book",
     external_id: "action_book",
     code: include_str!("../../actions/book.py"),
+};
+
+/// Gives back what was paid, each part exactly once.
+pub const REFUND: Action = Action {
+    kind: "refund",
+    name: "Concilia: refund",
+    external_id: "action_refund",
+    code: include_str!("../../actions/refund.py"),
 };
 
 /// Writes records of our own, activities and saved cards. No money.
@@ -44,12 +52,12 @@ pub const RECORD: Action = Action {
 };
 
 /// All of them, in the order they are put into Odoo: a new one is a line here.
-pub const ALL: [Action; 3] = [OBSERVE, BOOK, RECORD];
+pub const ALL: [Action; 4] = [OBSERVE, BOOK, REFUND, RECORD];
 
 /// The model they hang on: what the bot finds them by.
 pub const MODEL: &str = "payment.transaction";
 
-/// Version all texts answer with.
+/// Version every text answers with.
 pub const VERSION: &str = "3";
 
 /// Version of the requests and answers.

@@ -4,8 +4,8 @@
 //! carries every lookup of a batch and brings back what stands under our names, the orders the
 //! probes find with their invoices and transactions, the provider, the hashes of the actions'
 //! texts and the database's uuid. The second, *book*, carries the preconditions decided upon
-//! and the effects (book, confirm, cancel, complete), and brings back what became of each.
-//! What people are shown (*record*) travels apart, behind.
+//! and the effects (book, confirm, cancel, complete), and brings back what became of each. What
+//! went back to customers (*refund*) travels in a call of its own, and what people are shown (*record*) travels apart, behind.
 //! Before the first of all come, once: the version, the login, and where the actions are.
 //!
 //! Not here: what to do with the answers ([`crate::domain::decide`]), shapes (`wire`),
@@ -39,12 +39,15 @@ pub struct Client {
     found: Mutex<Option<ActionIds>>,
     /// The database that answered last.
     database: Mutex<Option<String>>,
+    /// What *observe* said last of the text of *record*: whether it is ours.
+    recorder: Mutex<Option<Result<(), NotReady>>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ActionIds {
     observe: i64,
     book: i64,
+    refund: i64,
     /// Booking does without it.
     record: Option<i64>,
 }
@@ -53,6 +56,7 @@ impl ActionIds {
     fn of(self, action: &Action) -> Option<i64> {
         match action.kind {
             kind if kind == actions::BOOK.kind => Some(self.book),
+            kind if kind == actions::REFUND.kind => Some(self.refund),
             kind if kind == actions::RECORD.kind => self.record,
             _ => Some(self.observe),
         }
@@ -72,6 +76,7 @@ impl Client {
             environment: None,
             found: Mutex::new(None),
             database: Mutex::new(None),
+            recorder: Mutex::new(None),
         })
     }
 
@@ -131,6 +136,7 @@ impl Client {
         let ids = ActionIds {
             observe: bound(&bindings, &actions::OBSERVE)?,
             book: bound(&bindings, &actions::BOOK)?,
+            refund: bound(&bindings, &actions::REFUND)?,
             record: bound(&bindings, &actions::RECORD).ok(),
         };
         *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(ids);
@@ -139,7 +145,24 @@ impl Client {
 
     /// Runs *observe*, which writes nothing.
     async fn ask(&self, request: Value) -> Result<Value, RpcError> {
-        self.run(&actions::OBSERVE, request).await.map_err(RpcError::of_a_read)
+        let result = self.run(&actions::OBSERVE, request).await.map_err(RpcError::of_a_read)?;
+        if let Some(told) = record::stored(&result) {
+            *self.recorder.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
+        }
+        Ok(result)
+    }
+
+    /// Whether *record* is there and is ours. It hangs on nothing else of the account: what it
+    /// writes is no money, and booking does not wait for it.
+    async fn may_record(&self) -> Result<(), OdooError> {
+        let told = || self.recorder.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if told().is_none() {
+            let asked = self.ping().await;
+            if told().is_none() {
+                asked?;
+            }
+        }
+        told().unwrap_or(Err(NotReady::ActionMissing)).map_err(OdooError::NotReady)
     }
 
     /// An action that does not answer as ours does may be another one by now: it is looked up
@@ -189,16 +212,28 @@ impl Odoo for Client {
     }
 
     async fn perform(&self, commands: &[Command]) -> Result<Vec<Outcome>, OdooError> {
-        let mut outcomes = Vec::with_capacity(commands.len());
-        for chunk in commands.chunks(actions::ITEMS_MAX) {
-            let request = perform::request(self.company_id, chunk);
-            let result = self.run(&actions::BOOK, request).await?;
-            outcomes.extend(self.believed(perform::answer(result, chunk))?);
+        let mut outcomes: Vec<(usize, Outcome)> = Vec::with_capacity(commands.len());
+        for action in [actions::BOOK, actions::REFUND] {
+            let (places, of_action): (Vec<usize>, Vec<&Command>) =
+                commands.iter().enumerate().filter(|(_, one)| perform::action(one) == action).unzip();
+            let chunks = of_action.chunks(actions::ITEMS_MAX);
+            for (places, chunk) in places.chunks(actions::ITEMS_MAX).zip(chunks) {
+                let request = perform::request(self.company_id, chunk);
+                let result = self.run(&action, request).await?;
+                let told = self.believed(perform::answer(result, &action, chunk))?;
+                outcomes.extend(places.iter().copied().zip(told));
+            }
         }
-        Ok(outcomes)
+        // In the order of the commands, whichever action did them.
+        outcomes.sort_by_key(|(place, _)| *place);
+        Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
     }
 
     async fn record(&self, records: &[Record]) -> Result<Vec<Recorded>, OdooError> {
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.may_record().await?;
         let mut recorded = Vec::with_capacity(records.len());
         for chunk in records.chunks(actions::ITEMS_MAX) {
             let request = record::request(self.company_id, chunk);

@@ -53,10 +53,13 @@ async fn client(answers: impl IntoIterator<Item = (u16, Value)>) -> (Client, Sha
     (Client::new(endpoint, 1).unwrap(), script)
 }
 
+/// Where the action *refund* is.
+const REFUND: i64 = 13;
+
 fn bindings(observe: i64, book: i64) -> (u16, Value) {
     let row = |id: i64, name: &str| json!({"id": id, "name": name, "binding_view_types": "list,form", "sequence": 5});
     let rows =
-        json!([row(observe, "Concilia: observe"), row(book, "Concilia: book"), row(1, "Share")]);
+        json!([row(observe, "Concilia: observe"), row(book, "Concilia: book"), row(REFUND, "Concilia: refund"), row(1, "Share")]);
     (200, json!({"action": rows}))
 }
 
@@ -103,7 +106,8 @@ fn observed(database: &str, names: &[&str]) -> (u16, Value) {
         .collect();
     let answer = json!({
         "protocol": actions::PROTOCOL, "action": "observe", "version": actions::VERSION, "database": database,
-        "actions": {"observe": actions::OBSERVE.sha256(), "book": actions::BOOK.sha256()},
+        "actions": {"observe": actions::OBSERVE.sha256(), "book": actions::BOOK.sha256(),
+                    "refund": actions::REFUND.sha256()},
         "provider": {"id": 7, "state": "test", "ready": true}, "items": items, "news": false,
     });
     (200, json!({"type": "ir.actions.act_window_close", "infos": {"concilia": answer}}))
@@ -231,24 +235,57 @@ async fn a_batch_above_the_action_s_limit_travels_in_parts() {
     assert_eq!(names(&script).len(), 3);
 }
 
+/// An answer of *observe* that tells the text of *record* too.
+fn observed_with(text: &Value) -> (u16, Value) {
+    let (status, mut answer) = observed("u", &[]);
+    answer["infos"]["concilia"]["actions"]["record"] = text.clone();
+    (status, answer)
+}
+
 #[tokio::test]
 async fn records_travel_by_their_own_action_a_hundred_a_call() {
-    let (client, script) = client([with_record(12), recorded(0..100), recorded(100..101)]).await;
+    let ours = json!(actions::RECORD.sha256());
+    let answers = [with_record(12), observed_with(&ours), recorded(0..100), recorded(100..101)];
+    let (client, script) = client(answers).await;
+    assert!(client.record(&[]).await.unwrap().is_empty());
     let cards: Vec<Record> = (0..101).map(card).collect();
     assert_eq!(client.record(&cards).await.unwrap(), vec![Recorded::Same; 101]);
-    let (_, body) = script.lock().unwrap().calls[1].clone();
+    let (_, body) = script.lock().unwrap().calls[2].clone();
     assert_eq!(body["ids"], json!([12]));
     assert_eq!(body["context"]["concilia"]["items"].as_array().unwrap().len(), 100);
-    assert!(client.record(&[]).await.unwrap().is_empty());
+    assert_eq!(names(&script).len(), 4);
+}
+
+#[tokio::test]
+async fn an_odoo_without_the_action_that_records_books_all_the_same() {
+    let answers = [bindings(10, 11), observed_with(&json!(false)), observed("u", &["chk_1"])];
+    let (client, script) = client(answers).await;
+    let missing = Err(OdooError::NotReady(NotReady::ActionMissing));
+    assert_eq!(client.record(&[card(1)]).await, missing);
+    assert_eq!(client.record(&[card(1)]).await, missing);
+    assert!(client.observe(&lookups(&["chk_1"])).await.is_ok());
     assert_eq!(names(&script).len(), 3);
 }
 
 #[tokio::test]
-async fn an_odoo_without_the_third_action_books_all_the_same() {
-    let answers = [bindings(10, 11), observed("u", &["chk_1"]), bindings(10, 11)];
+async fn a_text_that_is_not_ours_is_not_run_until_it_is_again() {
+    let ours = json!(actions::RECORD.sha256());
+    let edited = json!("0".repeat(64));
+    let answers = [with_record(12), observed_with(&edited), observed_with(&ours), recorded(1..2)];
     let (client, script) = client(answers).await;
-    assert!(client.observe(&lookups(&["chk_1"])).await.is_ok());
-    let missing = Err(OdooError::NotReady(NotReady::ActionMissing));
-    assert_eq!(client.record(&[card(1)]).await, missing);
-    assert_eq!(names(&script).len(), 3, "it was looked for once more, and not run");
+    let differs = Err(OdooError::NotReady(NotReady::ActionDiffers));
+    assert_eq!(client.record(&[card(1)]).await, differs);
+    assert!(client.ping().await.is_ok(), "booking goes on");
+    assert_eq!(client.record(&[card(1)]).await, Ok(vec![Recorded::Same]));
+    assert_eq!(names(&script).len(), 4);
+}
+
+#[tokio::test]
+async fn what_the_account_lacks_for_booking_does_not_keep_records_out() {
+    let (status, mut answer) = observed_with(&json!(actions::RECORD.sha256()));
+    answer["infos"]["concilia"]["provider"] = json!(false);
+    // An answer that is not believed for booking has the actions looked for again.
+    let answers = [with_record(12), (status, answer), with_record(12), recorded(1..2)];
+    let (client, _) = client(answers).await;
+    assert_eq!(client.record(&[card(1)]).await, Ok(vec![Recorded::Same]));
 }

@@ -4,8 +4,9 @@ use serde_json::{Value as Json, json};
 
 use super::common::{Request, booking_row, currency_of, need};
 use super::effects::{
-    Stopped, accepted, check_entered, claim, name_of, post_process, provider_fence, result,
-    same_invoices, step, stopped, taken, units,
+    Stopped, accepted, active_currency, as_currency_writes, check_entered, claim, name_of,
+    payment_names, post_process, provider_fence, result, same_invoices, step, stopped, taken,
+    units, ventipay_id,
 };
 use crate::odoo::errors::{Outcome, Raise};
 use crate::odoo::faults::Step;
@@ -20,14 +21,14 @@ pub(super) fn book(tx: &mut Tx<'_>, request: &Request, item: &Json) -> Outcome<J
     }
     // The mutex: a row both write, or two bookings of one order pass side by side.
     tx.touch("sale.order", order_of(item)?)?;
-    let booked = enter(tx, request, item)?;
-    Ok(result(name, "booked", "", "", &booking_row(tx, booked)))
+    let booked = enter_order(tx, request, item)?;
+    Ok(result(name, "booked", "", "", &booking_row(tx, name, booked)))
 }
 
 /// The same by somebody who never saw the order, and so does not touch its row.
 pub(super) fn book_beside(tx: &mut Tx<'_>, request: &Request, item: &Json) -> Outcome<()> {
     if fences(tx, request, item)?.is_none() {
-        enter(tx, request, item)?;
+        enter_order(tx, request, item)?;
     }
     Ok(())
 }
@@ -37,7 +38,7 @@ fn order_of(item: &Json) -> Outcome<Id> {
 }
 
 fn fences(tx: &Tx<'_>, request: &Request, item: &Json) -> Outcome<Option<Stopped>> {
-    if taken(tx, name_of(item)?, None) {
+    if taken(tx, &payment_names(item)?, None) {
         return Ok(Some(("changed", "other_transaction")));
     }
     if let Some(why) = provider_fence(request.provider.as_ref()) {
@@ -49,22 +50,12 @@ fn fences(tx: &Tx<'_>, request: &Request, item: &Json) -> Outcome<Option<Stopped
     order_fence(tx, request, item, order_of(item)?)
 }
 
-/// Python's `'%.*f' % (places, float(amount))`: whether the text has the currency's decimals.
-fn as_currency_writes(amount: &str, places: usize) -> String {
-    let float = amount.parse::<f64>();
-    float.map_or_else(|_| String::new(), |float| format!("{float:.places$}"))
-}
-
 fn order_fence(tx: &Tx<'_>, request: &Request, item: &Json, id: Id) -> Outcome<Option<Stopped>> {
     let wanted = need(item, "order")?;
     let Some(order) = tx.get("sale.order", id) else {
         return Ok(Some(("changed", "order_gone")));
     };
     let (currency, places) = currency_of(tx, order);
-    let active = order
-        .reference("currency_id")
-        .and_then(|id| tx.get("res.currency", id))
-        .is_some_and(|row| row.flag("active"));
     let amount = need(item, "amount")?.as_str().unwrap_or_default();
     let total = order.amount("amount_total").text(places);
     let paid = || {
@@ -78,7 +69,7 @@ fn order_fence(tx: &Tx<'_>, request: &Request, item: &Json, id: Id) -> Outcome<O
         ("changed", "company")
     } else if need(item, "currency")? != currency.as_str() {
         ("changed", "currency")
-    } else if !active {
+    } else if !active_currency(tx, order) {
         ("refused", "inactive_currency")
     } else if need(wanted, "total")? != total.as_str() {
         ("changed", "order_total")
@@ -121,17 +112,54 @@ fn invoices_fence(
     Ok((!same_invoices(tx, item, &invoices)?).then_some(("changed", "invoices")))
 }
 
-/// Enters the payment: what `enter` of `book.py` does after its mutex.
-fn enter(tx: &mut Tx<'_>, request: &Request, item: &Json) -> Outcome<Id> {
-    let (name, order_id) = (name_of(item)?.to_owned(), order_of(item)?);
+/// What `book` of `book.py` does after its mutex.
+fn enter_order(tx: &mut Tx<'_>, request: &Request, item: &Json) -> Outcome<Id> {
+    let order_id = order_of(item)?;
     confirm(tx, item, order_id)?;
-    let transaction = create_transaction(tx, request, item, order_id)?;
-    claim(tx, &name, transaction)?;
+    let mut unpaid = posted_invoices(tx, order_id);
+    unpaid.retain(|id| {
+        let invoice = tx.get("account.move", *id);
+        invoice.is_some_and(|row| row.amount("amount_residual") != Amount(0))
+    });
+    let order = tx.record("sale.order", order_id)?;
+    let partner = order.reference("partner_invoice_id");
+    enter(
+        tx,
+        request,
+        item,
+        &Entered { of: &order, partner, invoices: unpaid, orders: vec![order_id] },
+    )
+}
+
+/// What a payment is entered for.
+pub(super) struct Entered<'r> {
+    /// The record whose currency it is in.
+    pub(super) of: &'r Record,
+    /// Who pays.
+    pub(super) partner: Option<Id>,
+    /// Invoices it pays.
+    pub(super) invoices: Vec<Id>,
+    /// Orders it is linked to afterwards.
+    pub(super) orders: Vec<Id>,
+}
+
+/// Enters the payment: what `enter` of `book.py` does.
+pub(super) fn enter(
+    tx: &mut Tx<'_>,
+    request: &Request,
+    item: &Json,
+    entered: &Entered<'_>,
+) -> Outcome<Id> {
+    let name = name_of(item)?;
+    let transaction = create_transaction(tx, request, item, entered)?;
+    claim(tx, &payment_names(item)?, transaction)?;
     post_process(tx, item, transaction)?;
-    step(tx, Step::Link, Some(&name))?;
+    step(tx, Step::Link, Some(name))?;
     // Linked only now: post-processing a transaction that has an order writes to the customer.
-    tx.update("payment.transaction", transaction, |row| row.set("sale_order_ids", vec![order_id]))?;
-    check_entered(tx, item, transaction)?;
+    tx.update("payment.transaction", transaction, |row| {
+        row.set("sale_order_ids", entered.orders.clone());
+    })?;
+    check_entered(tx, item, transaction, "inbound")?;
     Ok(transaction)
 }
 
@@ -152,31 +180,25 @@ fn create_transaction(
     tx: &mut Tx<'_>,
     request: &Request,
     item: &Json,
-    order_id: Id,
+    entered: &Entered<'_>,
 ) -> Outcome<Id> {
     let name = need(item, "name")?.as_str().unwrap_or_default();
     let wrong = step(tx, Step::Create, Some(name))?.and_then(|failing| failing.stores);
     let amount = wrong.as_deref().or(need(item, "amount")?.as_str());
     let amount = amount.and_then(Amount::parse).unwrap_or_default();
-    let order = tx.record("sale.order", order_id)?;
-    let mut unpaid = posted_invoices(tx, order_id);
-    unpaid.retain(|id| {
-        let invoice = tx.get("account.move", *id);
-        invoice.is_some_and(|row| row.amount("amount_residual") != Amount(0))
-    });
     let mut record = Record::default()
         .with("operation", "online_redirect")
         .with("state", "done")
         .with("reference", name)
-        .with("provider_reference", name)
+        .with("provider_reference", ventipay_id(name))
         .with("amount", amount)
-        .with("invoice_ids", unpaid);
+        .with("invoice_ids", entered.invoices.clone());
     let provider = request.provider.as_ref();
     for (field, id) in [
         ("provider_id", provider.map(|provider| provider.id)),
         ("payment_method_id", provider.and_then(|provider| provider.method)),
-        ("currency_id", order.reference("currency_id")),
-        ("partner_id", order.reference("partner_invoice_id")),
+        ("currency_id", entered.of.reference("currency_id")),
+        ("partner_id", entered.partner),
     ] {
         if let Some(id) = id {
             record.set(field, Value::Ref(id));

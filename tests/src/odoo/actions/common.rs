@@ -1,6 +1,6 @@
-//! What both actions begin with, and what records look like in their answers.
+//! What every action begins with, and what records look like in their answers.
 //!
-//! The part that stands letter by letter in `observe.py` and in `book.py`.
+//! The part that stands letter by letter in every action.
 
 use serde_json::{Value as Json, json};
 
@@ -86,6 +86,27 @@ pub(super) fn named(tx: &Tx<'_>, name: &str, model: &str) -> (bool, Option<Id>) 
     (true, led.then_some(id))
 }
 
+/// The names of a payment: its own and its aliases.
+pub(super) fn names_of<'j>(item: &'j Json, own: &str, aliases: &str) -> Outcome<Vec<&'j str>> {
+    let mut names = vec![need(item, own)?.as_str().unwrap_or_default()];
+    names.extend(item[aliases].as_array().into_iter().flatten().filter_map(Json::as_str));
+    Ok(names)
+}
+
+/// The first of these names that leads to a transaction, that transaction, and the first name
+/// that leads nowhere while none leads anywhere.
+pub(super) fn held<'j>(tx: &Tx<'_>, names: &[&'j str]) -> (&'j str, Option<Id>, Option<&'j str>) {
+    let mut gone = None;
+    for name in names {
+        match named(tx, name, "payment.transaction") {
+            (_, Some(id)) => return (name, Some(id), None),
+            (true, None) => gone = gone.or(Some(*name)),
+            (false, None) => {}
+        }
+    }
+    (names.first().copied().unwrap_or_default(), None, gone)
+}
+
 pub(super) fn need<'j>(json: &'j Json, key: &str) -> Outcome<&'j Json> {
     json.get(key).ok_or_else(|| Raise::odoo("builtins.KeyError", format!("'{key}'")))
 }
@@ -145,7 +166,7 @@ pub(super) fn invoice_row(tx: &Tx<'_>, id: Id) -> Json {
 }
 
 /// Posted invoices of a transaction's orders, also those that came after the payment.
-fn order_invoices(tx: &Tx<'_>, transaction: &Record) -> Vec<Id> {
+pub(super) fn order_invoices(tx: &Tx<'_>, transaction: &Record) -> Vec<Id> {
     let orders = transaction.references("sale_order_ids");
     tx.ids_where("account.move", |row| {
         row.text("state") == "posted"
@@ -155,10 +176,16 @@ fn order_invoices(tx: &Tx<'_>, transaction: &Record) -> Vec<Id> {
 }
 
 /// What nothing has used up yet of a payment that counts.
-fn open_credit(tx: &Tx<'_>, payment: Id) -> Amount {
+pub(super) fn open_credit(tx: &Tx<'_>, payment: Id) -> Amount {
     let state = tx.get("account.payment", payment).map_or("", |row| row.text("state"));
     let live = LIVE_PAYMENT.contains(&state);
     if live { accounting::credit(tx, payment) } else { Amount(0) }
+}
+
+/// An outgoing payment leaves a debt instead.
+fn signed_credit(tx: &Tx<'_>, id: Id, payment: &Record) -> Amount {
+    let open = open_credit(tx, id);
+    if payment.text("payment_type") == "outbound" { Amount(0) - open } else { open }
 }
 
 /// Which invoices of its own orders could take a booking's open credit, oldest first.
@@ -189,14 +216,42 @@ pub(super) fn owed(tx: &Tx<'_>, transaction: &Record) -> Vec<Id> {
     found.into_iter().map(|(_, id)| id).collect()
 }
 
-pub(super) fn booking_row(tx: &Tx<'_>, id: Id) -> Json {
+/// What was given back of a payment, by whomever, lowest id first.
+pub(super) fn refunds<'t>(tx: &'t Tx<'_>, source: Id) -> Vec<&'t Record> {
+    let of_source = |row: &Record| {
+        row.reference("source_transaction_id") == Some(source)
+            && row.text("operation") == "refund"
+            && row.text("state") == "done"
+    };
+    let rows = tx.rows("payment.transaction").map(|(_, row)| row);
+    rows.filter(|row| of_source(row)).collect()
+}
+
+/// The sum of what was given back, a positive amount.
+pub(super) fn refunded(tx: &Tx<'_>, source: Id) -> Amount {
+    Amount(0) - refunds(tx, source).iter().map(|row| row.amount("amount")).sum()
+}
+
+/// The payment of a transaction, and the text of one of its fields.
+pub(super) fn payment_text(tx: &Tx<'_>, row: &Record, field: &str) -> Json {
+    let payment = row.reference("payment_id").and_then(|id| tx.get("account.payment", id));
+    payment.map_or(json!(false), |row| text_or_false(row.text(field)))
+}
+
+fn refund_told(tx: &Tx<'_>, row: &Record) -> Json {
+    let (_, places) = currency_of(tx, row);
+    json!({
+        "transaction": row.text("reference"), "amount": (Amount(0) - row.amount("amount")).text(places),
+        "payment": payment_text(tx, row, "name"), "date": payment_text(tx, row, "date"),
+    })
+}
+
+pub(super) fn booking_row(tx: &Tx<'_>, name: &str, id: Id) -> Json {
     let Some(row) = tx.get("payment.transaction", id) else {
         return json!(false);
     };
     let (currency, places) = currency_of(tx, row);
     let payment = row.reference("payment_id").and_then(|id| tx.get("account.payment", id));
-    let payment_text =
-        |field: &str| payment.map_or(json!(false), |row| text_or_false(row.text(field)));
     let sorted = |field: &str| {
         let mut ids = row.references(field).to_vec();
         ids.sort_unstable();
@@ -215,13 +270,16 @@ pub(super) fn booking_row(tx: &Tx<'_>, id: Id) -> Json {
     let credit = payment.filter(|row| row.reference("move_id").is_some()).map(|payment_row| {
         let (_, places) = currency_of(tx, payment_row);
         let id = row.reference("payment_id").unwrap_or_default();
-        open_credit(tx, id).text(places)
+        signed_credit(tx, id, payment_row).text(places)
     });
     json!({
-        "transaction": row.text("reference"), "state": row.text("state"),
+        "name": name, "transaction": row.text("reference"),
+        "provider_reference": text_or_false(row.text("provider_reference")), "state": row.text("state"),
         "amount": row.amount("amount").text(places), "currency": currency,
-        "company_id": row.reference("company_id"), "payment": payment_text("name"),
-        "date": payment_text("date"), "orders": orders, "invoices": invoices,
+        "company_id": row.reference("company_id"), "payment": payment_text(tx, row, "name"),
+        "date": payment_text(tx, row, "date"), "orders": orders, "invoices": invoices,
         "credit": credit.map_or(json!(false), Json::from),
+        "refunded": refunded(tx, id).text(places),
+        "refunds": refunds(tx, id).into_iter().map(|row| refund_told(tx, row)).collect::<Vec<_>>(),
     })
 }

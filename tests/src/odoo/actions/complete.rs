@@ -15,6 +15,7 @@ pub(super) fn complete(
     tx: &mut Tx<'_>,
     request: &Request,
     name: &str,
+    found: &str,
     booked: Option<Id>,
 ) -> Outcome<Json> {
     let Some(booked) = booked else {
@@ -26,7 +27,7 @@ pub(super) fn complete(
     }
     let invoices = owed(tx, &row);
     let Some(payment) = row.reference("payment_id").filter(|_| !invoices.is_empty()) else {
-        return Ok(result(name, "already", "", "", &booking_row(tx, booked)));
+        return Ok(result(name, "already", "", "", &booking_row(tx, found, booked)));
     };
     tx.touch("payment.transaction", booked)?;
     for invoice in invoices {
@@ -35,5 +36,5 @@ pub(super) fn complete(
     }
     // 18 leaves the payment's state behind (`odoo-api-2.md` 4.2).
     accounting::settle_state(tx, payment)?;
-    Ok(result(name, "booked", "", "", &booking_row(tx, booked)))
+    Ok(result(name, "booked", "", "", &booking_row(tx, found, booked)))
 }

@@ -1,13 +1,15 @@
-//! What `book.py` is made of whatever the kind of effect: answers, names, amounts, and the steps
+//! What `book.py` and `refund.py` are made of whatever the kind of effect: answers, names, amounts, and the steps
 //! an effect is carried out in.
+
+use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 
-use super::common::{LIVE_PAYMENT, Provider, currency_of, need, text_or_false};
+use super::common::{LIVE_PAYMENT, Provider, currency_of, names_of, need, text_or_false};
 use crate::odoo::errors::{Outcome, Raise};
 use crate::odoo::faults::{FailingStep, Step};
 use crate::odoo::models::payment;
-use crate::odoo::value::{Id, Record, Value};
+use crate::odoo::value::{Amount, Id, Record, Value};
 use crate::odoo::world::Tx;
 
 /// Why an item is not carried out: `(status, why)`.
@@ -32,12 +34,35 @@ pub(super) fn accepted(item: &Json, what: &str) -> bool {
     item["accepted"].as_array().is_some_and(|words| words.contains(&json!(what)))
 }
 
-/// Somebody else's transaction of this name, which is not `own`.
-pub(super) fn taken(tx: &Tx<'_>, name: &str, own: Option<Id>) -> bool {
+/// The names of the payment an item is about.
+pub(super) fn payment_names(item: &Json) -> Outcome<Vec<&str>> {
+    names_of(item, "name", "aliases")
+}
+
+/// Whether it may be a name of ours.
+pub(super) fn good_name(name: &str) -> bool {
+    let tail = ["chk_", "payment-", "charge-", "invoice-"]
+        .into_iter()
+        .find_map(|beginning| name.strip_prefix(beginning));
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    tail.is_some_and(|tail| !tail.is_empty()) && name.len() <= 128 && name.bytes().all(letter)
+}
+
+/// What Ventipay calls it: `chk_1` of `chk_1`, `pay_1` of `payment-pay_1`.
+pub(super) fn ventipay_id(name: &str) -> &str {
+    match name.split_once('-') {
+        Some((_, id)) if !name.starts_with("chk_") => id,
+        _ => name,
+    }
+}
+
+/// Somebody else's transaction of one of these names, which is not `own`.
+pub(super) fn taken(tx: &Tx<'_>, names: &[&str], own: Option<Id>) -> bool {
     tx.rows("payment.transaction").any(|(id, row)| {
         let dead = matches!(row.text("state"), "cancel" | "error");
-        let carries =
-            row.text("reference") == name || (row.text("provider_reference") == name && !dead);
+        let carried = row.text("provider_reference");
+        let carries = names.contains(&row.text("reference"))
+            || (!dead && names.iter().any(|name| ventipay_id(name) == carried));
         carries && Some(id) != own
     })
 }
@@ -62,6 +87,30 @@ pub(super) fn units(amount: &str) -> u128 {
     digits.parse().unwrap_or(u128::MAX)
 }
 
+/// Python's `'%.*f' % (places, float(amount))`: whether the text has the currency's decimals.
+pub(super) fn as_currency_writes(amount: &str, places: usize) -> String {
+    let float = amount.parse::<f64>();
+    float.map_or_else(|_| String::new(), |float| format!("{float:.places$}"))
+}
+
+/// Whether the currency a record is in may be used.
+pub(super) fn active_currency(tx: &Tx<'_>, row: &Record) -> bool {
+    let currency = row.reference("currency_id").and_then(|id| tx.get("res.currency", id));
+    currency.is_some_and(|row| row.flag("active"))
+}
+
+/// Those of the invoices that are posted customer invoices, lowest id first.
+pub(super) fn posted(tx: &Tx<'_>, invoices: &[Id]) -> Vec<Id> {
+    let fits = |id: &Id| {
+        let invoice = tx.get("account.move", *id);
+        invoice.is_some_and(|row| {
+            row.text("state") == "posted" && row.text("move_type") == "out_invoice"
+        })
+    };
+    let found: BTreeSet<Id> = invoices.iter().copied().filter(fits).collect();
+    found.into_iter().collect()
+}
+
 /// The invoices decided upon are those found: ids and residuals.
 pub(super) fn same_invoices(tx: &Tx<'_>, item: &Json, invoices: &[Id]) -> Outcome<bool> {
     let mut found = Vec::new();
@@ -80,16 +129,21 @@ pub(super) fn same_invoices(tx: &Tx<'_>, item: &Json, invoices: &[Id]) -> Outcom
     Ok(found == decided)
 }
 
-/// The external id: one effect a name, whatever crashes.
-pub(super) fn claim(tx: &mut Tx<'_>, name: &str, transaction: Id) -> Outcome<()> {
-    step(tx, Step::Name, Some(name))?;
-    let external_id = Record::default()
-        .with("module", "concilia")
-        .with("name", name)
-        .with("model", "payment.transaction")
-        .with("res_id", Value::Int(transaction))
-        .with("noupdate", true);
-    tx.insert("ir.model.data", external_id).map(|_| ())
+/// The external ids: one effect a name, whatever crashes. In one order, whoever calls a payment
+/// by which name first.
+pub(super) fn claim(tx: &mut Tx<'_>, names: &[&str], transaction: Id) -> Outcome<()> {
+    let names: BTreeSet<&str> = names.iter().copied().collect();
+    for name in names {
+        step(tx, Step::Name, Some(name))?;
+        let external_id = Record::default()
+            .with("module", "concilia")
+            .with("name", name)
+            .with("model", "payment.transaction")
+            .with("res_id", Value::Int(transaction))
+            .with("noupdate", true);
+        tx.insert("ir.model.data", external_id)?;
+    }
+    Ok(())
 }
 
 pub(super) fn post_process(tx: &mut Tx<'_>, item: &Json, transaction: Id) -> Outcome<()> {
@@ -106,21 +160,28 @@ pub(super) fn post_process(tx: &mut Tx<'_>, item: &Json, transaction: Id) -> Out
 }
 
 /// What stands in the books must be what was asked for.
-pub(super) fn check_entered(tx: &Tx<'_>, item: &Json, transaction: Id) -> Outcome<()> {
+pub(super) fn check_entered(
+    tx: &Tx<'_>,
+    item: &Json,
+    transaction: Id,
+    direction: &str,
+) -> Outcome<()> {
     let name = need(item, "name")?.as_str().unwrap_or_default();
     let row = tx.record("payment.transaction", transaction)?;
     let payment = row.reference("payment_id").and_then(|id| tx.get("account.payment", id));
     let Some(payment) = payment.filter(|row| {
         row.reference("move_id").is_some()
-            && row.text("payment_type") == "inbound"
+            && row.text("payment_type") == direction
             && LIVE_PAYMENT.contains(&row.text("state"))
     }) else {
         return Err(Raise::user(format!("Odoo made no entry for {name}.")));
     };
     let amount = need(item, "amount")?;
-    let stored = [&row, payment].map(|row| {
+    let given = row.amount("amount");
+    let given = if direction == "inbound" { given } else { Amount(0) - given };
+    let stored = [(&row, given), (payment, payment.amount("amount"))].map(|(row, amount)| {
         let (_, places) = currency_of(tx, row);
-        row.amount("amount").text(places)
+        amount.text(places)
     });
     if stored.iter().any(|text| amount != text.as_str()) {
         return Err(Raise::user(format!("Odoo stored another amount for {name}.")));

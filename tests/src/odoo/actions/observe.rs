@@ -3,8 +3,8 @@
 use serde_json::{Value as Json, json};
 
 use super::common::{
-    Request, booking_row, currency_of, database, invoice_row, named, need, read_request,
-    transaction_row, version,
+    Request, booking_row, currency_of, database, held, invoice_row, named, names_of, need,
+    read_request, transaction_row, version,
 };
 use super::{news, text_hash};
 use crate::odoo::errors::Outcome;
@@ -32,9 +32,15 @@ pub(super) fn observe(tx: &Tx<'_>, code: &str) -> Outcome<Json> {
     };
     Ok(json!({
         "protocol": 3, "action": "observe", "version": version(code), "database": database(tx),
-        "actions": {"observe": stored_hash(tx, "action_observe"), "book": stored_hash(tx, "action_book")},
+        "actions": stored_hashes(tx),
         "provider": provider, "items": items, "news": news,
     }))
+}
+
+fn stored_hashes(tx: &Tx<'_>) -> Json {
+    let names = ["observe", "book", "refund", "record"];
+    let row = |name: &str| (name.to_owned(), stored_hash(tx, &format!("action_{name}")));
+    Json::Object(names.into_iter().map(row).collect())
 }
 
 /// SHA-256 of a stored action's text without the white space around it, in hex.
@@ -48,11 +54,14 @@ fn stored_hash(tx: &Tx<'_>, name: &str) -> Json {
 
 fn observe_item(tx: &Tx<'_>, request: &Request, item: &Json) -> Outcome<Json> {
     let name = need(item, "name")?.as_str().unwrap_or_default();
-    let (_, booked) = named(tx, name, "payment.transaction");
+    let names = names_of(item, "name", "aliases")?;
+    let (found, booked, _) = held(tx, &names);
+    let carried = carried(item, name);
     let others: Vec<Json> = tx
         .rows("payment.transaction")
         .filter(|(id, row)| {
-            let carries = row.text("reference") == name || row.text("provider_reference") == name;
+            let carries = names.contains(&row.text("reference"))
+                || carried.contains(&row.text("provider_reference"));
             carries && Some(*id) != booked
         })
         .take(20)
@@ -64,12 +73,61 @@ fn observe_item(tx: &Tx<'_>, request: &Request, item: &Json) -> Outcome<Json> {
         probes.push(probe_row(tx, request, probe, &domain)?);
     }
     Ok(json!({
-        "name": name, "booked": booked.map_or(json!(false), |id| booking_row(tx, id)),
+        "name": name, "booked": booked.map_or(json!(false), |id| booking_row(tx, found, id)),
         "transactions": others, "candidates": candidate_rows(tx, request, item, booked)?, "probes": probes,
+        "invoices": invoice_probes(tx, request, item)?,
     }))
 }
 
-/// Those that carry the checkout's id first, then those called as asked, in the order asked;
+/// The values of `provider_reference` that mean this payment.
+fn carried<'j>(item: &'j Json, name: &'j str) -> Vec<&'j str> {
+    let given: Vec<&str> =
+        item["carried"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+    if given.is_empty() { vec![name] } else { given }
+}
+
+fn invoice_probes(tx: &Tx<'_>, request: &Request, item: &Json) -> Outcome<Vec<Json>> {
+    let mut rows = Vec::new();
+    for probe in item["invoice_probes"].as_array().into_iter().flatten() {
+        let field = need(probe, "field")?.as_str().unwrap_or_default();
+        let value = need(probe, "value")?;
+        let text = value.as_str().unwrap_or_default();
+        let wanted = ["name", "ref", "payment_reference"].contains(&field) && !text.is_empty();
+        let invoices: Vec<Json> = tx
+            .rows("account.move")
+            .filter(|(_, row)| {
+                wanted
+                    && row.text("move_type") == "out_invoice"
+                    && row.reference("company_id") == Some(request.company)
+                    && row.text(field) == text
+            })
+            .take(5)
+            .map(|(id, row)| found_invoice(tx, request, id, row))
+            .collect();
+        rows.push(json!({"field": field, "value": value, "invoices": invoices}));
+    }
+    Ok(rows)
+}
+
+/// An invoice that was asked for, whose it is, and what has paid it.
+fn found_invoice(tx: &Tx<'_>, request: &Request, id: Id, row: &Record) -> Json {
+    let partner = row.reference("partner_id").and_then(|id| tx.get("res.partner", id));
+    let mut shown = invoice_row(tx, id);
+    shown["partner"] = partner.map_or(json!(false), |row| json!(row.text("name")));
+    shown["transactions"] = json!(paid_rows(tx, request, "invoice_ids", id));
+    shown
+}
+
+/// What has paid an order or an invoice.
+fn paid_rows(tx: &Tx<'_>, request: &Request, link: &str, id: Id) -> Vec<Json> {
+    tx.rows("payment.transaction")
+        .filter(|(_, row)| row.leads_to(link, id))
+        .filter(|(_, row)| matches!(row.text("state"), "authorized" | "done"))
+        .map(|(_, row)| transaction_row(tx, &request.ours, row))
+        .collect()
+}
+
+/// Those that carry an id of the payment's first, then those called as asked, in the order asked;
 /// each once.
 fn candidate_rows(
     tx: &Tx<'_>,
@@ -78,8 +136,9 @@ fn candidate_rows(
     booked: Option<Id>,
 ) -> Outcome<Vec<Json>> {
     let name = need(item, "name")?.as_str().unwrap_or_default();
+    let carried = carried(item, name);
     let ours = |row: &Record| {
-        row.text("provider_reference") == name
+        carried.contains(&row.text("provider_reference"))
             && row.reference("provider_id").is_some_and(|id| request.ours.contains(&id))
     };
     let mut found: Vec<(Id, Json)> = tx
@@ -150,12 +209,7 @@ fn order_row(tx: &Tx<'_>, request: &Request, id: Id) -> Json {
         return Json::Null;
     };
     let (currency, places) = currency_of(tx, order);
-    let paid: Vec<Json> = tx
-        .rows("payment.transaction")
-        .filter(|(_, row)| row.leads_to("sale_order_ids", id))
-        .filter(|(_, row)| matches!(row.text("state"), "authorized" | "done"))
-        .map(|(_, row)| transaction_row(tx, &request.ours, row))
-        .collect();
+    let paid = paid_rows(tx, request, "sale_order_ids", id);
     let invoices: Vec<Json> = orm::related(tx, "sale.order", id, "invoice_ids")
         .into_iter()
         .map(|invoice| invoice_row(tx, invoice))

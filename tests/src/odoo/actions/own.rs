@@ -1,11 +1,11 @@
-//! `book.py`, the kinds `confirm` and `cancel`: a transaction of Odoo's own making.
+//! `book.py`, the kinds `confirm`, `cancel` and `fail`: a transaction of Odoo's own making.
 
 use serde_json::{Value as Json, json};
 
 use super::common::{Request, booking_row, currency_of, need};
 use super::effects::{
-    Stopped, accepted, check_entered, claim, name_of, post_process, provider_fence, result,
-    same_invoices, step, stopped, taken, units,
+    Stopped, accepted, active_currency, check_entered, claim, name_of, payment_names, post_process,
+    provider_fence, result, same_invoices, step, stopped, taken, units, ventipay_id,
 };
 use crate::odoo::errors::{Outcome, Raise};
 use crate::odoo::faults::Step;
@@ -30,50 +30,58 @@ pub(super) fn confirm(tx: &mut Tx<'_>, request: &Request, item: &Json) -> Outcom
     for order in sorted(&tx.record("payment.transaction", id)?, "sale_order_ids") {
         tx.touch("sale.order", order)?;
     }
-    claim(tx, &name, id)?;
+    claim(tx, &payment_names(item)?, id)?;
     let reference = tx.record("payment.transaction", id)?.text("reference").to_owned();
     step(tx, Step::Done, Some(&reference))?;
     let now = tx.caller.now.clone();
     // Without is_post_processed 18 and 19 pass over what they have seen as a draft before.
     tx.update("payment.transaction", id, |row| {
         row.set("state", "done");
-        row.set("provider_reference", name.as_str());
+        row.set("provider_reference", ventipay_id(&name));
         row.set("last_state_change", now);
         row.set("is_post_processed", false);
         row.clear("state_message");
     })?;
     post_process(tx, item, id)?;
-    check_entered(tx, item, id)?;
-    Ok(result(&name, "booked", "", "", &booking_row(tx, id)))
+    check_entered(tx, item, id, "inbound")?;
+    Ok(result(&name, "booked", "", "", &booking_row(tx, &name, id)))
 }
 
-pub(super) fn cancel(tx: &mut Tx<'_>, request: &Request, item: &Json) -> Outcome<Json> {
+/// `give_up` of `book.py`: cancels, or sets to error, what is not paid.
+pub(super) fn give_up(tx: &mut Tx<'_>, request: &Request, item: &Json) -> Outcome<Json> {
     let name = name_of(item)?.to_owned();
+    let cancels = need(item, "kind")? == "cancel";
+    let (wanted, status) = if cancels { ("cancel", "canceled") } else { ("error", "errored") };
     let provider = request.provider.is_none().then_some("no_provider");
     let id = match transaction_fence(tx, request, item, provider)? {
         Ok(id) => id,
         Err(why) => return Ok(stopped(&name, why)),
     };
     let row = tx.record("payment.transaction", id)?;
-    let mut canceled = result(&name, "canceled", "", "", &json!(false));
-    canceled["transaction"] = json!(row.text("reference"));
-    let (state, other) = (row.text("state"), row.text("provider_reference"));
-    let why = if state == "cancel" {
-        return Ok(canceled);
+    let mut given_up = result(&name, status, "", "", &json!(false));
+    given_up["transaction"] = json!(row.text("reference"));
+    let (state, carried) = (row.text("state"), row.text("provider_reference"));
+    let why = if state == wanted {
+        return Ok(given_up);
     } else if PAID.contains(&state) {
         "transaction_done"
-    } else if need(need(item, "transaction")?, "state")? != state {
+    } else if need(need(item, "transaction")?, "state")? != state || (!cancels && state == "cancel")
+    {
         "transaction_state"
-    } else if !other.is_empty() && other != name {
+    } else if !carried.is_empty()
+        && !payment_names(item)?.into_iter().any(|name| ventipay_id(name) == carried)
+    {
         "other_checkout"
     } else {
         tx.touch("payment.transaction", id)?;
-        if step(tx, Step::Cancel, Some(row.text("reference")))?.is_some() {
-            let text = format!("Odoo did not cancel {}.", row.text("reference"));
+        let (at, verb) = if cancels { (Step::Cancel, "cancel") } else { (Step::Fail, "fail") };
+        if step(tx, at, Some(row.text("reference")))?.is_some() {
+            let text = format!("Odoo did not {verb} {}.", row.text("reference"));
             return Err(Raise::user(text));
         }
-        payment::set_canceled(tx, id, need(item, "message")?.as_str().unwrap_or_default())?;
-        return Ok(canceled);
+        let message = need(item, "message")?.as_str().unwrap_or_default();
+        payment::set_state(tx, id, wanted, message)?;
+        return Ok(given_up);
     };
     Ok(stopped(&name, ("changed", why)))
 }
@@ -108,13 +116,12 @@ fn transaction_fence(
 fn confirm_fence(tx: &Tx<'_>, request: &Request, item: &Json, id: Id) -> Outcome<Option<Stopped>> {
     let row = tx.record("payment.transaction", id)?;
     let (currency, places) = currency_of(tx, &row);
-    let active = row.reference("currency_id").and_then(|id| tx.get("res.currency", id));
     let amount = need(item, "amount")?.as_str().unwrap_or_default();
     let state = row.text("state");
     let seen = need(need(item, "transaction")?, "state")?;
     Ok(Some(if need(item, "currency")? != currency.as_str() {
         ("changed", "currency")
-    } else if !active.is_some_and(|row| row.flag("active")) {
+    } else if !active_currency(tx, &row) {
         ("refused", "inactive_currency")
     } else if units(amount) == 0 {
         ("refused", "amount")
@@ -124,7 +131,7 @@ fn confirm_fence(tx: &Tx<'_>, request: &Request, item: &Json, id: Id) -> Outcome
         ("changed", "transaction_done")
     } else if seen != state || !OPEN.contains(&state) {
         ("changed", "transaction_state")
-    } else if taken(tx, name_of(item)?, Some(id)) {
+    } else if taken(tx, &payment_names(item)?, Some(id)) {
         ("changed", "other_transaction")
     } else {
         return match linked_invoices_fence(tx, request, item, &row)? {

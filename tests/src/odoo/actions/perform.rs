@@ -1,27 +1,33 @@
-//! `book.py`: carries out what was decided upon outside, each effect exactly once.
+//! `book.py` and `refund.py`: carry out what was decided upon outside, each effect exactly once.
 //!
-//! Here is what holds for a batch; an item's kind is in [`super::book`], [`super::own`] and
-//! [`super::complete`].
+//! Here is what holds for a batch; an item's kind is in [`super::book`], [`super::invoice`],
+//! [`super::own`], [`super::complete`] and [`super::refund`].
 
 use serde_json::{Value as Json, json};
 
-use super::common::{Request, booking_row, database, named, need, read_request, version};
-use super::effects::{name_of, result, stopped};
-use super::{book, complete, own};
+use super::common::{Request, booking_row, database, held, need, read_request, version};
+use super::effects::{good_name, name_of, payment_names, result, stopped};
+use super::{Action, book, complete, invoice, own, refund};
 use crate::odoo::errors::{Outcome, PostgresError, Raise, UNIQUE_VIOLATION};
 use crate::odoo::world::Tx;
 
-pub(super) fn perform_all(tx: &mut Tx<'_>, code: &str) -> Outcome<Json> {
+pub(super) fn perform_all(tx: &mut Tx<'_>, code: &str, action: Action) -> Outcome<Json> {
     let request = read_request(tx)?;
-    // Worked in the order of the orders' ids, answered in the order asked.
+    let refunds = action == Action::Refund;
+    // Worked in the order of the orders' ids (refunds: of the payments' names), answered in the
+    // order asked.
     let mut work: Vec<usize> = (0..request.items.len()).collect();
-    work.sort_by_key(|place| first_order(&request.items[*place]));
+    if refunds {
+        work.sort_by_key(|place| request.items[*place]["of"].as_str().unwrap_or_default());
+    } else {
+        work.sort_by_key(|place| first_order(&request.items[*place]));
+    }
     let mut answers = vec![Json::Null; work.len()];
     for place in work {
-        answers[place] = isolated(tx, &request, &request.items[place])?;
+        answers[place] = isolated(tx, &request, &request.items[place], refunds)?;
     }
     Ok(json!({
-        "protocol": 3, "action": "book", "version": version(code),
+        "protocol": 3, "action": if refunds { "refund" } else { "book" }, "version": version(code),
         "database": database(tx), "items": answers,
     }))
 }
@@ -35,10 +41,19 @@ fn first_order(item: &Json) -> i64 {
 }
 
 /// A savepoint an item: what fails leaves nothing, and the others stay.
-fn isolated(tx: &mut Tx<'_>, request: &Request, item: &Json) -> Outcome<Json> {
+fn isolated(tx: &mut Tx<'_>, request: &Request, item: &Json, refunds: bool) -> Outcome<Json> {
     let name = need(item, "name")?.as_str().unwrap_or_default();
+    let result = |why: (&str, &str), detail: &str| {
+        if refunds {
+            refund::result(name, why, detail, None, None)
+        } else {
+            result(name, why.0, why.1, detail, &json!(false))
+        }
+    };
     let point = tx.savepoint();
-    let failed = match perform(tx, request, item) {
+    let done =
+        if refunds { refund::perform(tx, request, item) } else { perform(tx, request, item) };
+    let failed = match done {
         Ok(answer) => return Ok(answer),
         Err(failed) => failed,
     };
@@ -46,13 +61,13 @@ fn isolated(tx: &mut Tx<'_>, request: &Request, item: &Json) -> Outcome<Json> {
     let detail = match &failed {
         Raise::Postgres(error) if error.leaves_the_action() => return Err(failed),
         Raise::Postgres(error) if is_race(error) => {
-            return Ok(result(name, "again", "race", "", &json!(false)));
+            return Ok(result(("again", "race"), ""));
         }
         Raise::Postgres(error) => first_line(error).to_owned(),
         Raise::Odoo(error) => error.message.clone(),
     };
     let detail: String = detail.chars().take(500).collect();
-    Ok(result(name, "failed", "odoo", &detail, &json!(false)))
+    Ok(result(("failed", "odoo"), &detail))
 }
 
 /// Another module's unique constraint is no race for our name.
@@ -62,34 +77,37 @@ fn is_race(error: &PostgresError) -> bool {
 }
 
 /// The next lines quote the row.
-fn first_line(error: &PostgresError) -> &str {
+pub(super) fn first_line(error: &PostgresError) -> &str {
     error.message.lines().next().unwrap_or_default()
 }
 
 fn perform(tx: &mut Tx<'_>, request: &Request, item: &Json) -> Outcome<Json> {
     let (name, kind) = (name_of(item)?, need(item, "kind")?.as_str().unwrap_or_default());
-    let letters =
-        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-    if !name.starts_with("chk_") || !(5..=128).contains(&name.len()) || !letters {
+    let names = payment_names(item)?;
+    if !names.iter().all(|name| good_name(name)) {
         return Ok(stopped(name, ("refused", "name")));
     }
-    let (row, known) = named(tx, name, "payment.transaction");
+    let (found, known, gone) = held(tx, &names);
     if kind == "complete" {
-        return complete::complete(tx, request, name, known);
+        return complete::complete(tx, request, name, found, known);
     }
     if let Some(known) = known {
-        return Ok(result(name, "already", "", "", &booking_row(tx, known)));
+        return Ok(result(name, "already", "", "", &booking_row(tx, found, known)));
     }
-    if row {
-        let text = format!("The name {name} leads to a transaction that is gone.");
-        return Err(Raise::user(text));
+    if let Some(gone) = gone {
+        return Err(leads_nowhere(gone));
     }
     match kind {
         "book" => book::book(tx, request, item),
         "confirm" => own::confirm(tx, request, item),
-        "cancel" => own::cancel(tx, request, item),
+        "pay_invoice" => invoice::pay_invoice(tx, request, item),
+        "cancel" | "fail" => own::give_up(tx, request, item),
         _ => Ok(stopped(name, ("refused", "kind"))),
     }
+}
+
+pub(super) fn leads_nowhere(name: &str) -> Raise {
+    Raise::user(format!("The name {name} leads to a transaction that is gone."))
 }
 
 /// Somebody else (Mode A, another worker that never saw the order) carries the same effects out
@@ -97,10 +115,11 @@ fn perform(tx: &mut Tx<'_>, request: &Request, item: &Json) -> Outcome<Json> {
 pub fn perform_beside(tx: &mut Tx<'_>) -> Outcome<()> {
     let request = read_request(tx)?;
     for item in &request.items {
-        let unnamed = !named(tx, name_of(item)?, "payment.transaction").0;
-        if need(item, "kind")? != "book" {
-            isolated(tx, &request, item)?;
-        } else if unnamed {
+        let (_, known, gone) = held(tx, &payment_names(item)?);
+        let kind = need(item, "kind")?;
+        if kind != "book" {
+            isolated(tx, &request, item, kind == "refund")?;
+        } else if known.is_none() && gone.is_none() {
             book::book_beside(tx, &request, item)?;
         }
     }

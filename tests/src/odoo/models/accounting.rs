@@ -207,7 +207,7 @@ fn last_number(tx: &Tx<'_>, model: &str, prefix: &str) -> u64 {
 /// 19 pass over payments that are `paid`, though credit may be left (`odoo-api-2.md` 4.2).
 fn pay_from_orders(tx: &mut Tx<'_>, invoice: Id) -> Outcome<()> {
     let record = tx.record("account.move", invoice)?;
-    if record.text("move_type") != "out_invoice" {
+    if !matches!(record.text("move_type"), "out_invoice" | "out_refund") {
         return Ok(());
     }
     // Those that were linked when it was made: a draft from before the payment knows of none.
@@ -242,7 +242,10 @@ pub fn reconcile(tx: &mut Tx<'_>, payment: Id, invoices: &[Id]) -> Outcome<()> {
     for id in invoices {
         let invoice = tx.record("account.move", *id)?;
         let same = |field: &str| invoice.reference(field) == money.reference(field);
-        if same("currency_id") && same("company_id") && invoice.text("state") != "cancel" {
+        // What goes out pays what is owed to the customer, a credit note.
+        let owed = invoice.text("move_type") == "out_refund";
+        let fits = owed == (money.text("payment_type") == "outbound");
+        if fits && same("currency_id") && same("company_id") && invoice.text("state") != "cancel" {
             order.push((invoice.amount("amount_residual"), *id));
         }
     }
@@ -262,6 +265,22 @@ pub fn reconcile(tx: &mut Tx<'_>, payment: Id, invoices: &[Id]) -> Outcome<()> {
             row.set("amount_residual", left);
             row.set("payment_state", if left.is_positive() { "partial" } else { "paid" });
         })?;
+    }
+    Ok(())
+}
+
+/// Sets off what an incoming and an outgoing payment have left. On 18 and 19 their states stay.
+pub fn set_off(tx: &mut Tx<'_>, one: Id, other: Id) -> Outcome<()> {
+    let part = credit(tx, one).min(credit(tx, other));
+    let entry = |tx: &Tx<'_>, payment: Id| {
+        tx.get("account.payment", payment).and_then(|row| row.reference("move_id"))
+    };
+    for (payment, against) in [(one, other), (other, one)] {
+        let mut row = Record::default().with("payment", Value::Ref(payment)).with("amount", part);
+        if let Some(entry) = entry(tx, against) {
+            row.set("move", Value::Ref(entry));
+        }
+        tx.insert(MATCH, row)?;
     }
     Ok(())
 }
@@ -313,6 +332,9 @@ pub fn computed_payment(tx: &Tx<'_>, id: Id, name: &str) -> Option<Value> {
     Some(match name {
         "reconciled_invoice_ids" => {
             let mut invoices = matched_invoices(tx, id);
+            invoices.retain(|id| {
+                tx.get("account.move", *id).is_some_and(|row| row.text("move_type") != "entry")
+            });
             if tx.series() != Series::V17 {
                 invoices.extend(payment.references("invoice_ids"));
             }

@@ -139,7 +139,7 @@ pub fn check_partner(tx: &Tx<'_>, record: &Record) -> Outcome<()> {
 }
 
 /// Whether the check digit of a RUT is right (modulo 11).
-fn is_rut(text: &str) -> bool {
+pub fn is_rut(text: &str) -> bool {
     let plain: Vec<char> =
         text.trim_start_matches("CL").chars().filter(char::is_ascii_alphanumeric).collect();
     let Some((check, digits)) = plain.split_last() else {

@@ -2,11 +2,12 @@
 //!
 //! [`base`] (users, actions, external ids), [`sale`] (orders, invoicing wizard), [`accounting`]
 //! (invoices, payments, reconciliation), [`payment`] (providers, transactions and their
-//! post-processing). This file only sends each hook to the right one.
+//! post-processing), [`refund`] (credit notes, activities). This file only sends each hook to the right one.
 
 pub mod accounting;
 pub mod base;
 pub mod payment;
+pub mod refund;
 pub mod sale;
 pub mod technical;
 

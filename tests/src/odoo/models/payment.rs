@@ -172,10 +172,10 @@ pub fn confirms_a_quotation(tx: &Tx<'_>, id: Id) -> Outcome<bool> {
     Ok(quotation && super::sale::amount_paid(tx, order) >= row.amount("amount_total"))
 }
 
-/// `_set_canceled`, also of what failed.
-pub fn set_canceled(tx: &mut Tx<'_>, id: Id, message: &str) -> Outcome<()> {
+/// `_set_canceled` (also of what failed) and `_set_error`.
+pub fn set_state(tx: &mut Tx<'_>, id: Id, state: &str, message: &str) -> Outcome<()> {
     tx.update("payment.transaction", id, |row| {
-        row.set("state", "cancel");
+        row.set("state", state);
         row.set("state_message", message);
     })
 }

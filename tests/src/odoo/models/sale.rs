@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::{company_currency, decimals, default_company};
 use crate::odoo::errors::{Outcome, Raise};
+use crate::odoo::fields::Series;
 use crate::odoo::value::{Amount, Id, Record, Value};
 use crate::odoo::world::Tx;
 
@@ -74,10 +75,13 @@ pub fn total_lines(
     let (mut untaxed, mut tax) = (Amount(0), Amount(0));
     for id in lines {
         let line = tx.record(model, *id)?;
-        let net = line.amount("price_unit").times(line.amount(quantity)).rounded(places);
+        let exact = before_tax(&line, quantity);
+        let net = exact.rounded(places);
+        // 17 taxes the rounded price, 18 and 19 the exact one: of 2.52 pesos, 4 and 3 with 19 %.
+        let taxed = if tx.series() == Series::V17 { net } else { exact };
         let taxes = line_taxes(tx, &line);
         let of_line: Amount =
-            taxes.iter().map(|percent| net.percent(*percent).rounded(places)).sum();
+            taxes.iter().map(|percent| taxed.percent(*percent).rounded(places)).sum();
         tx.update(model, *id, |line| {
             line.set("price_subtotal", net);
             line.set("price_tax", of_line);
@@ -87,6 +91,12 @@ pub fn total_lines(
         tax = tax + of_line;
     }
     Ok((untaxed, tax))
+}
+
+/// What a line costs without tax, exactly.
+pub fn before_tax(line: &Record, quantity: &str) -> Amount {
+    let whole = line.amount("price_unit").times(line.amount(quantity));
+    whole - whole.percent(line.amount("discount"))
 }
 
 /// The percentages of a line: its own taxes, or those of its product.
@@ -185,6 +195,23 @@ pub fn create_invoices(tx: &mut Tx<'_>, wizards: &[Id]) -> Outcome<Json> {
     }))
 }
 
+/// Transactions an order's new invoice is linked to: on 18 and 19 not those whose payment is
+/// used up.
+fn taken_over(tx: &Tx<'_>, order: Id) -> Vec<Id> {
+    let all = tx.series() == Series::V17;
+    let open = |row: &Record| match row.text("state") {
+        "pending" | "authorized" => true,
+        "done" => {
+            let payment = row.reference("payment_id");
+            payment.is_none_or(|payment| super::accounting::credit(tx, payment).is_positive())
+        }
+        _ => false,
+    };
+    tx.ids_where("payment.transaction", |row| {
+        row.leads_to("sale_order_ids", order) && (all || open(row))
+    })
+}
+
 /// A draft invoice of an order. It takes the order's transactions over.
 pub fn invoice_order(tx: &mut Tx<'_>, order_id: Id, amount: Amount) -> Outcome<Id> {
     let order = tx.record("sale.order", order_id)?;
@@ -207,9 +234,7 @@ pub fn invoice_order(tx: &mut Tx<'_>, order_id: Id, amount: Amount) -> Outcome<I
     }
     super::accounting::prepare_move(tx, &mut invoice);
     let id = tx.insert("account.move", invoice)?;
-    for transaction in
-        tx.ids_where("payment.transaction", |row| row.leads_to("sale_order_ids", order_id))
-    {
+    for transaction in taken_over(tx, order_id) {
         tx.update("payment.transaction", transaction, |row| {
             let mut linked = row.references("invoice_ids").to_vec();
             linked.push(id);

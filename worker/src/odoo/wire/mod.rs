@@ -67,6 +67,8 @@ struct StoredTexts {
     observe: Option<String>,
     #[serde(deserialize_with = "or_false")]
     book: Option<String>,
+    #[serde(deserialize_with = "or_false")]
+    refund: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -76,13 +78,15 @@ struct ProviderRow {
 }
 
 impl Account {
-    /// Whether the account can book, or why not.
+    /// Whether the account can book, or why not. Of the actions only those that enter money are
+    /// judged: *record* answers for itself, and its absence stops no payment.
     ///
     /// `environment`, where it is known, must be the provider's own: a test payment must not
     /// enter the books of a live provider, nor the reverse.
     fn check(&self, environment: Option<Environment>) -> Result<(), NotReady> {
         check_text(self.actions.observe.as_deref(), &actions::OBSERVE)?;
         check_text(self.actions.book.as_deref(), &actions::BOOK)?;
+        check_text(self.actions.refund.as_deref(), &actions::REFUND)?;
         match &self.provider {
             None => Err(NotReady::NoProvider),
             Some(provider) if provider.state == "disabled" => Err(NotReady::ProviderDisabled),

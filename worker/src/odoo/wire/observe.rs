@@ -131,7 +131,7 @@ impl ItemRow {
         if self.name != name || !told.eq(asked) || !told_invoices.eq(asked_invoices) {
             return Err(NotReady::ActionMissing);
         }
-        let booked = self.booked.map(BookingRow::into_seen).transpose()?;
+        let booked = self.booked.map(|row| row.into_seen(&lookup.names)).transpose()?;
         let (booked, about) = booked.map_or((None, None), |seen| (Some(seen.0), Some(seen.1)));
         let about = about.unwrap_or_default();
         let candidates = self.candidates.into_iter().map(|row| row.into_domain(lookup));

@@ -1,4 +1,4 @@
-//! What *book* is asked: preconditions and effects; and what came of each.
+//! What *book* and *refund* are asked: preconditions and effects; and what came of each.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,11 +11,16 @@ use crate::domain::observe::{
     Accepted, Book, Cancel, Command, Confirm, Order, Outcome, PayInvoice, Refund,
 };
 use crate::domain::reason::NotReady;
-use crate::odoo::actions;
+use crate::odoo::actions::{self, Action};
 
-/// What *book* is asked.
-pub(in crate::odoo) fn request(company_id: i64, commands: &[Command]) -> Value {
-    let items: Vec<Value> = commands.iter().map(item).collect();
+/// Which action carries a command out.
+pub(in crate::odoo) fn action(command: &Command) -> Action {
+    if matches!(command, Command::Refund(_)) { actions::REFUND } else { actions::BOOK }
+}
+
+/// What an action is asked that carries out all of `commands`.
+pub(in crate::odoo) fn request(company_id: i64, commands: &[&Command]) -> Value {
+    let items: Vec<Value> = commands.iter().copied().map(item).collect();
     json!({"protocol": actions::PROTOCOL, "company_id": company_id, "items": items})
 }
 
@@ -92,8 +97,20 @@ fn pay_invoice_item(pay: &PayInvoice) -> Value {
 /// The accounting managers read the activity in Odoo; their language is not known here.
 fn refund_item(refund: &Refund) -> Value {
     let (of, aliases_of) = names(&refund.of);
-    let credit_note = if refund.draft_credit_note { "draft" } else { "activity" };
     let amount = refund.amount;
+    let (credit_note, summary, note) = match &refund.dispute {
+        // What a bank took back is no sale undone: whoever lost the dispute decides on a note.
+        Some(dispute) => (
+            "none",
+            format!("Disputa perdida por {amount} (Ventipay)"),
+            format!("El banco devolvió {amount} de {of} por la disputa {dispute}. The dispute was lost."),
+        ),
+        None => (
+            if refund.draft_credit_note { "draft" } else { "activity" },
+            format!("Emitir nota de crédito por {amount} (Ventipay)"),
+            format!("Ventipay devolvió {amount} de {of}. Issue the credit note."),
+        ),
+    };
     json!({
         "kind": "refund",
         "name": refund.name,
@@ -104,8 +121,8 @@ fn refund_item(refund: &Refund) -> Value {
         "currency": refund.currency,
         "date": refund.date.to_string(),
         "credit_note": credit_note,
-        "summary": format!("Emitir nota de crédito por {amount} (Ventipay)"),
-        "note": format!("Ventipay devolvió {amount} de {of}. Issue the credit note."),
+        "summary": summary,
+        "note": note,
         "deadline": refund.date.to_string(),
     })
 }
@@ -148,12 +165,13 @@ fn transaction_seen(id: i64, reference: &str, state: &str) -> Value {
     json!({"id": id, "reference": reference, "state": state})
 }
 
-/// What *book* answered.
+/// What `action` answered.
 pub(in crate::odoo) fn answer(
     result: Value,
-    commands: &[Command],
+    action: &Action,
+    commands: &[&Command],
 ) -> Result<Told<Vec<Outcome>>, NotReady> {
-    let told: Answer = read(result, &actions::BOOK)?;
+    let told: Answer = read(result, action)?;
     if told.items.len() != commands.len() {
         return Err(NotReady::ActionMissing);
     }
@@ -180,8 +198,10 @@ struct OutcomeRow {
     detail: Option<String>,
     #[serde(deserialize_with = "or_false")]
     booking: Option<BookingRow>,
-    #[serde(deserialize_with = "or_false")]
+    /// Of *book* alone.
+    #[serde(default, deserialize_with = "or_false")]
     transaction: Option<String>,
+    /// Of *refund* alone.
     #[serde(default, deserialize_with = "or_false")]
     refund: Option<RefundRow>,
 }

@@ -70,9 +70,10 @@ fn answered(command: Command, given: &Value) -> Result<Outcome, NotReady> {
     for (key, value) in given.as_object().unwrap() {
         item[key] = value.clone();
     }
-    let answer = json!({"protocol": actions::PROTOCOL, "action": "book", "version": actions::VERSION, "database": "uuid-1",
-                        "items": [item]});
-    let mut told = perform::answer(enveloped(&answer), &[command])?;
+    let action = perform::action(&command);
+    let answer = json!({"protocol": actions::PROTOCOL, "action": action.kind, "version": actions::VERSION,
+                        "database": "uuid-1", "items": [item]});
+    let mut told = perform::answer(enveloped(&answer), &action, &[&command])?;
     Ok(told.answer.remove(0))
 }
 
@@ -83,7 +84,7 @@ fn outcome(given: &Value) -> Result<Outcome, NotReady> {
 #[test]
 fn what_is_to_be_performed_is_written_as_documented() {
     assert_eq!(
-        perform::request(1, &[book(), confirm(), cancel(), complete()]),
+        perform::request(1, &[&book(), &confirm(), &cancel(), &complete()]),
         json!({"protocol": actions::PROTOCOL, "company_id": 1, "items": [
             {"kind": "book", "name": "chk_1", "aliases": ["payment-pay_1"], "amount": "15990", "currency": "CLP", "date": "2026-11-22",
              "confirm": false, "accepted": [],
@@ -114,14 +115,27 @@ fn refund(currency: Currency, named: &str) -> Command {
 
 #[test]
 fn a_refund_says_what_it_is_of_and_what_it_follows() {
-    let request = perform::request(1, &[refund(Currency::Clf, "UF")]);
+    let request = perform::request(1, &[&refund(Currency::Clf, "UF")]);
     let item = &request["items"][0];
     let of = (&item["of"], &item["aliases_of"], &item["credit_note"]);
     assert_eq!(of, (&json!("chk_1"), &json!(["payment-pay_1"]), &json!("activity")));
     assert_eq!((&item["after"], &item["amount"]), (&json!("1.00"), &json!("0.50")));
     assert!(item["summary"].as_str().unwrap().contains("nota de crédito"), "{item}");
-    let clp = perform::request(1, &[refund(Currency::Clp, "CLP")]);
+    let clp = perform::request(1, &[&refund(Currency::Clp, "CLP")]);
     assert_eq!(clp["items"][0]["after"], "10000");
+}
+
+#[test]
+fn what_a_lost_dispute_took_back_asks_for_no_credit_note() {
+    let Command::Refund(mut refund) = refund(Currency::Clp, "CLP") else { panic!("no refund") };
+    refund.name = "chk_1-dispute-dp_1".to_owned();
+    refund.dispute = crate::domain::name::ObjectId::parse("dp_1");
+    let request = perform::request(1, &[&Command::Refund(refund)]);
+    let item = &request["items"][0];
+    assert_eq!((&item["name"], &item["credit_note"]), (&json!("chk_1-dispute-dp_1"), &json!("none")));
+    for text in ["summary", "note"].map(|key| item[key].as_str().unwrap()) {
+        assert!(!text.contains("crédito") && text.to_lowercase().contains("disputa"), "{text}");
+    }
 }
 
 #[test]
@@ -157,7 +171,7 @@ fn a_failed_payment_and_a_paid_invoice_are_written_as_documented() {
         accepted: Accepted::default(),
     }));
     assert_eq!(
-        perform::request(1, &[Command::Fail(cancel.clone()), pay])["items"],
+        perform::request(1, &[&Command::Fail(cancel.clone()), &pay])["items"],
         json!([
             {"kind": "fail", "name": "chk_1", "message": "Canceled at Ventipay.",
              "transaction": {"id": 5, "reference": "S00042-1", "state": "draft"}},
@@ -212,7 +226,8 @@ fn a_status_nobody_documented_is_not_guessed_at() {
         assert_eq!(outcome(&given), Err(NotReady::ActionMissing), "{given}");
     }
     let other = json!({"protocol": actions::PROTOCOL, "action": "book", "version": actions::VERSION, "database": "u", "items": []});
-    assert_eq!(perform::answer(enveloped(&other), &[book()]), Err(NotReady::ActionMissing));
+    let told = perform::answer(enveloped(&other), &actions::BOOK, &[&book()]);
+    assert_eq!(told, Err(NotReady::ActionMissing));
     let named = json!({"status": "again", "name": "chk_2"});
     assert_eq!(outcome(&named), Err(NotReady::ActionMissing));
 }

@@ -67,7 +67,7 @@ pub(super) struct BookingRow {
     credit: Option<String>,
     /// The name it was found by.
     name: String,
-    /// The name it was booked under.
+    /// What Ventipay calls what it was booked as.
     #[serde(deserialize_with = "or_false")]
     provider_reference: Option<String>,
     refunds: Vec<RefundedRow>,
@@ -190,17 +190,19 @@ impl RefundedRow {
 }
 
 impl BookingRow {
-    /// The name it was booked under, as the transaction carries it; else the one it was found by.
-    fn booked_under(&mut self) -> String {
-        let carried =
-            self.provider_reference.take().filter(|text| PaymentName::parse(text).is_some());
-        carried.unwrap_or_else(|| std::mem::take(&mut self.name))
+    /// The name it was booked under: that of `names`, which it was asked for by, that Ventipay's
+    /// id in the transaction is of; else the checkout the id is of; else the name it was found by.
+    fn booked_under(&self, names: &[PaymentName]) -> String {
+        let Some(id) = &self.provider_reference else { return self.name.clone() };
+        let asked = names.iter().find(|name| name.ventipay_id() == id).map(ToString::to_string);
+        let other = || PaymentName::parse(id).map(|name| name.to_string());
+        asked.or_else(other).unwrap_or_else(|| self.name.clone())
     }
 
-    pub(super) fn into_seen(self) -> Result<(Booking, About), NotReady> {
+    pub(super) fn into_seen(self, names: &[PaymentName]) -> Result<(Booking, About), NotReady> {
         let mut row = self;
         let about = About {
-            name: Some(row.booked_under()),
+            name: Some(row.booked_under(names)),
             currency: Some(row.currency.clone()),
             company_id: Some(row.company_id),
             state: Some(row.state.clone()),

@@ -45,7 +45,8 @@ pub(super) fn order() -> Value {
 fn observed(changes: &Value) -> Value {
     let mut answer = json!({
         "protocol": actions::PROTOCOL, "action": "observe", "version": actions::VERSION, "database": "uuid-1",
-        "actions": {"observe": actions::OBSERVE.sha256(), "book": actions::BOOK.sha256()},
+        "actions": {"observe": actions::OBSERVE.sha256(), "book": actions::BOOK.sha256(),
+                    "refund": actions::REFUND.sha256(), "record": false},
         "provider": {"id": 7, "state": "test", "ready": true},
         "items": [{"name": "chk_1", "booked": false, "transactions": [], "candidates": [], "invoices": [], "probes": [
             {"field": "client_order_ref", "value": "1001", "unknown_field": false, "orders": [order()]}]}],
@@ -149,6 +150,28 @@ fn what_is_booked_in_uf_is_clf_and_says_under_which_name_it_was_booked() {
 }
 
 #[test]
+fn a_booking_is_told_by_the_name_it_was_booked_under() {
+    let table = [
+        // What it carries, found by, booked under.
+        (json!("chk_1"), "payment-pay_1", "chk_1"),
+        (json!("pay_1"), "chk_1", "payment-pay_1"),
+        (json!("chk_9"), "payment-pay_1", "chk_9"),
+        (json!("pay_9"), "payment-pay_1", "payment-pay_1"),
+        (json!("S00042-1"), "chk_1", "chk_1"),
+        (json!(false), "payment-pay_1", "payment-pay_1"),
+    ];
+    for (carried, found, expected) in table {
+        let mut row = booked();
+        row["provider_reference"] = carried.clone();
+        row["name"] = json!(found);
+        let items = json!([{"name": "chk_1", "booked": row, "transactions": [], "candidates": [], "probes": [
+            {"field": "client_order_ref", "value": "1001", "unknown_field": false, "orders": []}], "invoices": []}]);
+        let seen = read_one(&json!({"items": items})).unwrap();
+        assert_eq!(seen.booked_name.as_deref(), Some(expected), "{carried} found by {found}");
+    }
+}
+
+#[test]
 fn invoices_arrive_with_the_transactions_they_are_linked_to_in_the_order_asked() {
     let probe = |field: &str| Probe {
         path: "external_id".to_owned(),
@@ -196,16 +219,24 @@ fn an_amount_that_cannot_be_held_exactly_pauses_the_account() {
 fn an_account_that_cannot_book_is_told_why() {
     let provider =
         |state: &str, ready: bool| json!({"provider": {"id": 7, "state": state, "ready": ready}});
-    let texts =
-        |observe: Value, book: Value| json!({"actions": {"observe": observe, "book": book}});
-    let (observe, book) = (json!(actions::OBSERVE.sha256()), json!(actions::BOOK.sha256()));
+    let ours = || {
+        json!({"observe": actions::OBSERVE.sha256(), "book": actions::BOOK.sha256(),
+               "refund": actions::REFUND.sha256(), "record": actions::RECORD.sha256()})
+    };
+    let text = |name: &str, stored: Value| {
+        let mut texts = ours();
+        texts[name] = stored;
+        json!({"actions": texts})
+    };
     let table = [
         (json!({"provider": false}), NotReady::NoProvider),
         (provider("test", false), NotReady::NoProvider),
         (provider("disabled", false), NotReady::ProviderDisabled),
-        (texts(observe.clone(), json!(false)), NotReady::ActionMissing),
-        (texts(observe, json!("00")), NotReady::ActionDiffers),
-        (texts(json!("00"), book), NotReady::ActionDiffers),
+        (text("book", json!(false)), NotReady::ActionMissing),
+        (text("refund", json!(false)), NotReady::ActionMissing),
+        (text("observe", json!("00")), NotReady::ActionDiffers),
+        (text("book", json!("00")), NotReady::ActionDiffers),
+        (text("refund", json!("00")), NotReady::ActionDiffers),
         (json!({"version": "1"}), NotReady::ActionDiffers),
         (json!({"protocol": 1}), NotReady::ActionDiffers),
         (json!({"action": "book"}), NotReady::ActionMissing),
@@ -215,6 +246,10 @@ fn an_account_that_cannot_book_is_told_why() {
     ];
     for (changes, expected) in table {
         assert_eq!(read_one(&changes).unwrap_err(), expected, "{changes}");
+    }
+    // What records is no money: without it payments are booked all the same.
+    for stored in [json!(false), json!("00")] {
+        assert!(read_one(&text("record", stored)).is_ok());
     }
 }
 
