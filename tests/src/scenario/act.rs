@@ -117,6 +117,13 @@ impl Actor {
                 let [.., captured, _, succeeded] = paid.others.as_slice() else {
                     anyhow::bail!("no other family tells of the payment: {paid:?}");
                 };
+                // Whoever made the checkout noted it on the transaction.
+                self.odoo
+                    .change_transaction(
+                        running.told.transaction.as_deref().unwrap_or_default(),
+                        &json!({"provider_reference": paid.checkout}),
+                    )
+                    .await?;
                 running.told.later = vec![captured.clone(), paid.event.clone()];
                 self.told(running, succeeded.clone()).await?;
             }

@@ -146,6 +146,8 @@ async fn settle(
         for running in running.iter_mut().filter(|running| !running.settled) {
             actor.follow_up(running, &rows, &world).await?;
         }
+        // What was made just now is in it.
+        let world = actor.odoo.world().await?;
         for running in running.iter_mut().filter(|running| !running.settled) {
             let verdict = judge(running.case, &running.told, &rows, &world);
             if !matches!(verdict, Verdict::Waiting(_)) {
