@@ -540,7 +540,10 @@ def reconcile_lines(lines):
     database = lines._database
     in_company(lines)
     database.fault("give_back", None)
-    moves = [database.tables["account.move.line"][each]["move_id"] for each in lines.ids]
+    rows = [database.tables["account.move.line"][each] for each in lines.ids]
+    if len({row["account_id"] for row in rows}) > 1:
+        raise UserError("Entries are not from the same account.")
+    moves = [row["move_id"] for row in rows]
     payments = {pay["payment_type"]: pay for pay in database.tables["account.payment"].values() if pay["move_id"] in moves}
     if len(payments) == 2:
         part = min(pay["left"] for pay in payments.values())
@@ -550,9 +553,9 @@ def reconcile_lines(lines):
 
 def in_company(records):
     """17 and 18 reconcile nothing as a user of another company unless told the company."""
-    move = records._table[records.ids[0]].get("move_id", records.ids[0])
-    company = records._database.tables["account.move"][move].get("company_id")
-    assert company in (None, *records._context.get("allowed_company_ids", [])), "reconciled outside of its company"
+    tables, move = records._database.tables, records._table[records.ids[0]].get("move_id", records.ids[0])
+    entries = [*(pay for pay in tables["account.payment"].values() if pay["move_id"] == move), tables["account.move"][move]]
+    assert entries[0]["company_id"] in records._context.get("allowed_company_ids", []), "reconciled outside of its company"
 
 
 def complete_transaction(database, row):
@@ -638,10 +641,10 @@ def enter_payment(database, tx, date, name):
     return row
 
 
-def enter_entry(database, name, partner):
+def enter_entry(database, name, partner, receivable=RECEIVABLE):
     """A payment's journal entry: what the customer no longer owes, and where the money is."""
     entry = database.insert("account.move", {"name": name, "move_type": "entry", "state": "posted", "write_date": LONG_AGO})
-    enter_lines(database, entry, (RECEIVABLE, OUTSTANDING), partner)
+    enter_lines(database, entry, (receivable, OUTSTANDING), partner)
     return entry
 
 

@@ -195,7 +195,7 @@ def _transaction(database, row):
             "payment_type": "inbound" if tx["amount"] > 0 else "outbound",
             "company_id": tx["company_id"], "invoices": tx["invoice_ids"], "transaction": tx["reference"],
             "date": row.get("date", database.today), "left": float(row.get("credit", "0")),
-            "move_id": enter_entry(database, row["payment"], 1), **row.get("payment_is", {})})
+            "move_id": enter_entry(database, row["payment"], 1, OTHER_RECEIVABLE if row.get("other_account") else RECEIVABLE), **row.get("payment_is", {})})
     tx["company_id"] = row.get("company_id", tx["company_id"])
     database.insert("payment.transaction", tx)
 

@@ -77,7 +77,8 @@ def booking_row(name, tx):
     payment, given = tx.payment_id, refunds(tx)
     credit = -sum(open_lines(tx).mapped('amount_residual_currency'))
     return {'name': name, 'transaction': tx.reference, 'provider_reference': tx.provider_reference or False,
-            'state': tx.state, 'amount': text(tx.amount, tx.currency_id), 'currency': tx.currency_id.name, 'company_id': tx.company_id.id, 'payment': payment.name or False,
+            'state': tx.state, 'amount': text(tx.amount, tx.currency_id), 'currency': tx.currency_id.name,
+            'company_id': tx.company_id.id, 'payment': payment.name or False,
             'date': str(payment.date) if payment.date else False, 'orders': tx.sale_order_ids.sorted('id').mapped('name'),
             'invoices': [invoice_row(move) for move in (tx.invoice_ids | order_invoices(tx)).sorted('id')],
             'credit': text(credit, payment.currency_id) if payment.move_id else False,
@@ -262,7 +263,7 @@ def order_fence(item, order):
 
 
 def enter(item, partner, invoices, orders):
-    tx = env['payment.transaction'].sudo().with_company(request['company_id']).create({
+    tx = env['payment.transaction'].sudo().create({
         'provider_id': provider.id, 'payment_method_id': method.id, 'operation': 'online_redirect', 'state': 'done',
         'reference': item['name'], 'provider_reference': ventipay_id(item['name']), 'amount': float(item['amount']),
         'currency_id': (orders or invoices).currency_id.id, 'partner_id': partner.id,

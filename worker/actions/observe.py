@@ -76,7 +76,8 @@ def booking_row(name, tx):
     payment, given = tx.payment_id, refunds(tx)
     credit = -sum(open_lines(tx).mapped('amount_residual_currency'))
     return {'name': name, 'transaction': tx.reference, 'provider_reference': tx.provider_reference or False,
-            'state': tx.state, 'amount': text(tx.amount, tx.currency_id), 'currency': tx.currency_id.name, 'company_id': tx.company_id.id, 'payment': payment.name or False,
+            'state': tx.state, 'amount': text(tx.amount, tx.currency_id), 'currency': tx.currency_id.name,
+            'company_id': tx.company_id.id, 'payment': payment.name or False,
             'date': str(payment.date) if payment.date else False, 'orders': tx.sale_order_ids.sorted('id').mapped('name'),
             'invoices': [invoice_row(move) for move in (tx.invoice_ids | order_invoices(tx)).sorted('id')],
             'credit': text(credit, payment.currency_id) if payment.move_id else False,

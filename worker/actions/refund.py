@@ -76,7 +76,8 @@ def booking_row(name, tx):
     payment, given = tx.payment_id, refunds(tx)
     credit = -sum(open_lines(tx).mapped('amount_residual_currency'))
     return {'name': name, 'transaction': tx.reference, 'provider_reference': tx.provider_reference or False,
-            'state': tx.state, 'amount': text(tx.amount, tx.currency_id), 'currency': tx.currency_id.name, 'company_id': tx.company_id.id, 'payment': payment.name or False,
+            'state': tx.state, 'amount': text(tx.amount, tx.currency_id), 'currency': tx.currency_id.name,
+            'company_id': tx.company_id.id, 'payment': payment.name or False,
             'date': str(payment.date) if payment.date else False, 'orders': tx.sale_order_ids.sorted('id').mapped('name'),
             'invoices': [invoice_row(move) for move in (tx.invoice_ids | order_invoices(tx)).sorted('id')],
             'credit': text(credit, payment.currency_id) if payment.move_id else False,
@@ -210,6 +211,7 @@ def isolated(item):
             return result(item['name'], 'again', 'race')
         return result(item['name'], 'failed', 'odoo', detail[:500])
 # -- end of what book.py and refund.py share --
+CREDIT_NOTES = ('activity', 'draft', 'none')  # none: nobody is reminded, as of what a lost dispute took back
 
 
 def result(name, status, why=False, detail=False, booking=False, refund=False):
@@ -263,7 +265,7 @@ def refund_fence(item, source):
 
 
 def enter(item, source, notes):
-    child = env['payment.transaction'].sudo().with_company(request['company_id']).create({
+    child = env['payment.transaction'].sudo().create({
         'provider_id': source.provider_id.id, 'payment_method_id': source.payment_method_id.id, 'operation': 'refund',
         'state': 'done', 'source_transaction_id': source.id, 'reference': item['name'], 'provider_reference': item['name'],
         'amount': -float(item['amount']), 'currency_id': source.currency_id.id, 'partner_id': source.partner_id.id,
@@ -283,18 +285,13 @@ def give_back_credit(source, child):
 
 
 # -- the credit note: what is there, a draft, or a reminder --
-def credit_notes(moves):
-    return env['account.move'].sudo().with_company(request['company_id']).search([('reversed_entry_id', 'in', moves.ids), ('move_type', '=', 'out_refund'),
-                                              ('state', '!=', 'cancel')], order='id')
-
-
 def posted_note(item, moves):
-    # People may have been quicker: one that asks for just this amount.
-    for note in credit_notes(moves):
-        if note.state == 'posted' and note.payment_state == 'not_paid' and note.currency_id.name == item['currency'] \
-                and text(note.amount_residual, note.currency_id) == item['amount']:
+    # People may have been quicker: one that has just this amount left.
+    notes = env['account.move'].sudo().with_company(request['company_id'])
+    for note in notes.search([('reversed_entry_id', 'in', moves.ids), ('state', '=', 'posted')], order='id'):
+        if note.currency_id.name == item['currency'] and text(note.amount_residual, note.currency_id) == item['amount']:
             return note
-    return env['account.move']
+    return notes
 
 
 def made_note(item, move):
@@ -363,7 +360,7 @@ def refund(item):
     # takes the refund it is linked with.
     child.write({'sale_order_ids': [Command.set(source.sale_order_ids.ids)],
                  'invoice_ids': [Command.set((source.invoice_ids | notes).ids)]})
-    if not notes:
+    if not notes and item['credit_note'] != 'none':
         remind(item, moves[:1] or source.sale_order_ids.sorted('id')[:1] or source.partner_id)
     env.flush_all()
     return result(item['name'], 'booked', booking=booking_row(found, source), refund=refund_row(child))
@@ -375,6 +372,8 @@ def perform(item):
         return result(name, 'refused', 'kind')
     if not all([good_name(own) for own in sources_of(item) + [name]]) or not good_refund_name(item):
         return result(name, 'refused', 'name')
+    if item['credit_note'] not in CREDIT_NOTES:
+        return result(name, 'refused', 'credit_note')
     _found, known, gone = held([name])
     if gone:
         raise UserError('The name %s leads to a transaction that is gone.' % name)

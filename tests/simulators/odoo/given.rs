@@ -380,7 +380,8 @@ fn put_payment(tx: &mut Tx<'_>, row: &Json, id: Id, company: Id, name: &str, tod
         .with("company_id", Value::Ref(company))
         .with("partner_id", Value::Ref(seed::CUSTOMER))
         .with("payment_type", is("payment_type", direction))
-        .with("payment_transaction_id", Value::Ref(id));
+        .with("payment_transaction_id", Value::Ref(id))
+        .with("sim_other_account", row["other_account"].as_bool().unwrap_or(false));
     if row["payment_is"]["move_id"] != json!(false) {
         payment.set("move_id", Value::Ref(id + 8000));
     }

@@ -1,6 +1,7 @@
 //! WORLD and AFTER of a case (`tests/actions/README.md`), as far as the action *record* is
 //! concerned: records of our own, activities, customers, saved cards.
 
+use concilia_tests::odoo::seed;
 use concilia_tests::odoo::value::{Id, Record, Value};
 use concilia_tests::odoo::world::Tx;
 use serde_json::{Map, Value as Json, json};
@@ -215,7 +216,10 @@ fn shown(tx: &Tx<'_>, kind: &str, row: &Record) -> Map<String, Json> {
     put("order", called("x_order_id", "sale.order", "name"));
     put("invoice", called("x_invoice_id", "account.move", "name"));
     put("checkout", called("x_checkout_id", "x_ventipay_checkout", "x_name"));
-    put("partner", row.reference("x_partner_id").map_or(json!(false), Json::from));
+    let partner = row.reference("x_partner_id");
+    // The customer of orders and payments, whom a case calls 1.
+    let partner = partner.map(|id| if id == seed::CUSTOMER { 1 } else { id });
+    put("partner", partner.map_or(json!(false), Json::from));
     put("live", json!(row.flag("x_live")));
     put("disputed", json!(row.flag("x_disputed")));
     for (key, field) in [

@@ -57,6 +57,8 @@ pub enum Action {
     Record,
     /// The one `odoo setup` makes for a moment, to give the bot an API key.
     Key,
+    /// The one it makes for a moment, to write the second language of models and fields.
+    Labels,
 }
 
 /// `ir.actions.server.run` on one action.
@@ -69,6 +71,7 @@ pub fn run(tx: &mut Tx<'_>, id: Id) -> Outcome<Json> {
         Some(action @ (Action::Book | Action::Refund)) => perform::perform_all(tx, &code, action),
         Some(Action::Record) => record::record_all(tx, &code),
         Some(Action::Key) => make_key(tx, &code),
+        Some(Action::Labels) => write_labels(tx),
         None => Err(Raise::odoo(
             "builtins.NotImplementedError",
             "the simulated Odoo runs Concilia's own actions only",
@@ -102,7 +105,9 @@ pub fn which(tx: &Tx<'_>, id: Id) -> Option<Action> {
     let by_text = || TEXTS.into_iter().find(|(.., text)| text.trim() == code);
     match by_name.or_else(by_text) {
         Some((_, action, _)) => Some(action),
-        None => (record.text("name") == "Concilia: key").then_some(Action::Key),
+        None if record.text("name") == "Concilia: key" => Some(Action::Key),
+        None if record.text("name") == "Concilia: labels" => Some(Action::Labels),
+        None => None,
     }
 }
 
@@ -111,6 +116,23 @@ pub fn text_hash(code: &str) -> String {
     let stripped = code.trim_matches([' ', '\n', '\r', '\t']);
     let digest = Sha256::digest(stripped.as_bytes());
     digest.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+}
+
+/// Texts in another language, table by table: `{"ir_model": [["Evento", [541]]]}`.
+fn write_labels(tx: &mut Tx<'_>) -> Outcome<Json> {
+    let asked = tx.caller.context["concilia"].clone();
+    let language = asked["language"].as_str().unwrap_or_default();
+    for (table, texts) in asked["texts"].as_object().into_iter().flatten() {
+        let field = if table == "ir_model_fields" { "field_description" } else { "name" };
+        for pair in texts.as_array().into_iter().flatten() {
+            let text = pair[0].as_str().unwrap_or_default();
+            for id in pair[1].as_array().into_iter().flatten().filter_map(Json::as_i64) {
+                let key = format!("{field}@{language}");
+                tx.update(&table.replace('_', "."), id, |row| row.set(&key, text))?;
+            }
+        }
+    }
+    Ok(json!({}))
 }
 
 /// Gives a user an API key, or takes some away, as the action does that `odoo setup` runs once

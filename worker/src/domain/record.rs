@@ -31,6 +31,8 @@ pub enum Record {
     Dispute(Box<DisputeRecord>),
     /// A subscription.
     Subscription(Box<SubscriptionRecord>),
+    /// The invoices of a subscription's payments.
+    SubscriptionInvoice(Box<SubscriptionInvoice>),
     /// A customer's saved card.
     Card(Box<Card>),
 }
@@ -153,6 +155,18 @@ pub struct SubscriptionRecord {
     pub customer: Option<Customer>,
     /// See [`CheckoutRecord::activities`].
     pub activities: Vec<Activity>,
+}
+
+/// Payments whose invoices are linked to a subscription's record; nothing else of it is written,
+/// and its revision stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionInvoice {
+    /// Ventipay's id of the subscription.
+    pub subscription: String,
+    /// The account it is of.
+    pub account: AccountName,
+    /// Names its payments stand under in Odoo.
+    pub of: Vec<String>,
 }
 
 /// A customer's saved card: the last four digits and the brand, nothing else.
@@ -383,6 +397,7 @@ impl Record {
             Self::Checkout(checkout) => own_name("checkout-", &checkout.head.id),
             Self::Dispute(dispute) => own_name("dispute-", &dispute.head.id),
             Self::Subscription(subscription) => own_name("subscription-", &subscription.head.id),
+            Self::SubscriptionInvoice(invoice) => own_name("subscription-", &invoice.subscription),
             Self::Card(card) => own_name("card-", &card.id),
         }
     }
@@ -396,6 +411,7 @@ impl Record {
             Self::Checkout(checkout) => checkout.status.as_str(),
             Self::Dispute(dispute) => dispute.state.as_str(),
             Self::Subscription(subscription) => subscription.state.as_str(),
+            Self::SubscriptionInvoice(_) => "linked",
             Self::Card(card) if card.active => "active",
             Self::Card(_) => "archived",
         }

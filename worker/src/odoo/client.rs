@@ -214,8 +214,11 @@ impl Odoo for Client {
     async fn perform(&self, commands: &[Command]) -> Result<Vec<Outcome>, OdooError> {
         let mut outcomes: Vec<(usize, Outcome)> = Vec::with_capacity(commands.len());
         for action in [actions::BOOK, actions::REFUND] {
-            let (places, of_action): (Vec<usize>, Vec<&Command>) =
-                commands.iter().enumerate().filter(|(_, one)| perform::action(one) == action).unzip();
+            let (places, of_action): (Vec<usize>, Vec<&Command>) = commands
+                .iter()
+                .enumerate()
+                .filter(|(_, one)| perform::action(one) == action)
+                .unzip();
             let chunks = of_action.chunks(actions::ITEMS_MAX);
             for (places, chunk) in places.chunks(actions::ITEMS_MAX).zip(chunks) {
                 let request = perform::request(self.company_id, chunk);

@@ -58,8 +58,12 @@ const REFUND: i64 = 13;
 
 fn bindings(observe: i64, book: i64) -> (u16, Value) {
     let row = |id: i64, name: &str| json!({"id": id, "name": name, "binding_view_types": "list,form", "sequence": 5});
-    let rows =
-        json!([row(observe, "Concilia: observe"), row(book, "Concilia: book"), row(REFUND, "Concilia: refund"), row(1, "Share")]);
+    let rows = json!([
+        row(observe, "Concilia: observe"),
+        row(book, "Concilia: book"),
+        row(REFUND, "Concilia: refund"),
+        row(1, "Share")
+    ]);
     (200, json!({"action": rows}))
 }
 
@@ -233,6 +237,61 @@ async fn a_batch_above_the_action_s_limit_travels_in_parts() {
     let (client, script) = client(answers).await;
     assert_eq!(client.observe(&lookups(&all)).await.unwrap().len(), 101);
     assert_eq!(names(&script).len(), 3);
+}
+
+fn performed(action: &str, names: &[String]) -> (u16, Value) {
+    let item = |name: &String| {
+        json!({"name": name, "status": "changed", "why": name, "detail": false, "booking": false,
+               "transaction": false, "refund": false})
+    };
+    let items: Vec<Value> = names.iter().map(item).collect();
+    let answer = json!({"protocol": 3, "action": action, "version": actions::VERSION, "database": "u", "items": items});
+    (200, json!({"type": "ir.actions.act_window_close", "infos": {"concilia": answer}}))
+}
+
+fn refund(name: &str) -> Command {
+    let money =
+        |minor| concilia_shared::money::Money::new(minor, concilia_shared::money::Currency::Clp);
+    Command::Refund(Box::new(crate::domain::observe::Refund {
+        name: name.to_owned(),
+        of: vec![PaymentName::parse("chk_1").unwrap()],
+        after: money(0),
+        amount: money(1),
+        date: "2026-11-22".parse().unwrap(),
+        currency: "CLP".to_owned(),
+        draft_credit_note: false,
+        dispute: None,
+    }))
+}
+
+#[tokio::test]
+async fn refunds_travel_by_their_own_action_and_outcomes_stay_in_the_order_asked() {
+    let name = |n: usize| format!("chk_{n}-refund-after-0");
+    // Every second one a refund, but more of them than a call may carry.
+    let commands: Vec<Command> = (0..202)
+        .map(|n| match n % 2 {
+            0 => refund(&name(n)),
+            _ => Command::Complete { name: PaymentName::parse(&format!("chk_{n}")).unwrap() },
+        })
+        .collect();
+    let (refunds, others): (Vec<String>, Vec<String>) =
+        (0..101).map(|n| (name(2 * n), format!("chk_{}", 2 * n + 1))).unzip();
+    let answers = [
+        bindings(10, 11),
+        performed("book", &others[..100]),
+        performed("book", &others[100..]),
+        performed("refund", &refunds[..100]),
+        performed("refund", &refunds[100..]),
+    ];
+    let (client, script) = client(answers).await;
+    let outcomes = client.perform(&commands).await.unwrap();
+    assert_eq!(outcomes.len(), commands.len());
+    for (command, outcome) in commands.iter().zip(outcomes) {
+        assert_eq!(outcome, Outcome::Changed { what: command.name().to_string() });
+    }
+    let script = script.lock().unwrap();
+    let asked: Vec<&Value> = script.calls[1..].iter().map(|(_, body)| &body["ids"][0]).collect();
+    assert_eq!(asked, [11, 11, REFUND, REFUND]);
 }
 
 /// An answer of *observe* that tells the text of *record* too.

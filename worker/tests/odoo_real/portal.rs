@@ -46,7 +46,7 @@ async fn candidate(shop: &Shop<'_>, client: &Client, case: &str, reference: &str
 
 fn confirm(shop: &Shop<'_>, case: &str, candidate: &Candidate, pesos: i64) -> Command {
     Command::Confirm(Box::new(Confirm {
-        checkout: shop.checkout(case),
+        names: vec![shop.name(case)],
         amount: Money::new(pesos, Currency::Clp),
         date: DAY.parse().unwrap(),
         currency: "CLP".to_owned(),
@@ -130,7 +130,7 @@ async fn cancels_and_confirms_what_was_cancelled(shop: &Shop<'_>, client: &Clien
     let found = candidate(shop, client, "cancel", &reference).await;
     let cancel = |state: &str| {
         Command::Cancel(Box::new(Cancel {
-            checkout: shop.checkout("cancel"),
+            name: shop.name("cancel"),
             id: found.id,
             reference: reference.clone(),
             state: state.to_owned(),
@@ -157,7 +157,7 @@ async fn cancels_and_confirms_what_was_cancelled(shop: &Shop<'_>, client: &Clien
     let args = Args::on(&[id]).with("vals", json!({"state": "error"}));
     call(shop.admin, "payment.transaction", "write", args).await;
     let cancel = Command::Cancel(Box::new(Cancel {
-        checkout: shop.checkout("cancel-failed"),
+        name: shop.name("cancel-failed"),
         id,
         reference: reference.clone(),
         state: "error".to_owned(),
@@ -242,17 +242,17 @@ async fn completes_a_booking_whose_invoice_was_posted_later(
     let outcome = perform_one(client, &shop.book("complete", &order.unwrap(), 9_000)).await;
     let Outcome::Booked(booking) = &outcome else { panic!("{outcome:?}") };
     assert_eq!((booking.credit.as_deref(), booking.invoices.len()), (Some("9000"), 0));
-    let complete = Command::Complete { checkout: shop.checkout("complete") };
+    let complete = Command::Complete { name: shop.name("complete") };
     let nothing = perform_one(client, &complete).await;
     assert_eq!(nothing, Outcome::Already(booking.clone()));
     let query = NewsQuery { since: begun, fields: Vec::new(), domain: None };
     let news = client.news(&query).await.unwrap();
-    assert!(!news.credits.contains(&shop.checkout("complete")), "{news:?}");
+    assert!(!news.credits.contains(&shop.name("complete")), "{news:?}");
 
     shop.post(invoice).await;
     assert_eq!(shop.payment_state(invoice).await.0, "not_paid");
     let news = client.news(&query).await.unwrap();
-    assert!(news.credits.contains(&shop.checkout("complete")), "{news:?}");
+    assert!(news.credits.contains(&shop.name("complete")), "{news:?}");
     let outcome = perform_one(client, &complete).await;
     let Outcome::Booked(booking) = &outcome else { panic!("{outcome:?}") };
     assert_eq!(booking.credit.as_deref(), Some("0"));
@@ -260,8 +260,8 @@ async fn completes_a_booking_whose_invoice_was_posted_later(
     assert_eq!(shop.payment_state(invoice).await, ("paid".to_owned(), json!(0.0)));
     assert_eq!(perform_one(client, &complete).await, Outcome::Already(booking.clone()));
     let news = client.news(&query).await.unwrap();
-    assert!(!news.credits.contains(&shop.checkout("complete")), "{news:?}");
-    let nobody = Command::Complete { checkout: shop.checkout("nobody") };
+    assert!(!news.credits.contains(&shop.name("complete")), "{news:?}");
+    let nobody = Command::Complete { name: shop.name("nobody") };
     let outcome = perform_one(client, &nobody).await;
     assert_eq!(outcome, Outcome::Changed { what: "not_booked".to_owned() });
 }
@@ -295,7 +295,7 @@ async fn works_for_a_customer_without_an_address(shop: &Shop<'_>, client: &Clien
     let reference = shop.portal("account.move", invoice, 1_100).await;
     let found = candidate(shop, client, "nobody-a", &reference).await;
     let cancel = Command::Cancel(Box::new(Cancel {
-        checkout: shop.checkout("nobody-a"),
+        name: shop.name("nobody-a"),
         id: found.id,
         reference: reference.clone(),
         state: "draft".to_owned(),

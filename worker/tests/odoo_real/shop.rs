@@ -1,8 +1,8 @@
 //! What there is to pay: a shop's orders and invoices, made by the administrator, and payments
 //! begun in Odoo's own portal.
 
-use concilia_shared::id::CheckoutId;
 use concilia_shared::money::{Currency, Money};
+use concilia_worker::domain::name::PaymentName;
 use concilia_worker::domain::observe::{
     Accepted, Book, Command, InOdoo, Lookup, Order, Outcome, Probe, Reference,
 };
@@ -51,8 +51,9 @@ impl<'a> Shop<'a> {
         format!("{}-{case}", self.run)
     }
 
-    pub(crate) fn checkout(&self, case: &str) -> CheckoutId {
-        CheckoutId::parse(format!("chk_{}-{case}", self.run)).unwrap()
+    /// The payment of a case, told as a checkout's.
+    pub(crate) fn name(&self, case: &str) -> PaymentName {
+        PaymentName::parse(&format!("chk_{}-{case}", self.run)).unwrap()
     }
 
     /// A quotation of `total` pesos.
@@ -145,30 +146,30 @@ impl<'a> Shop<'a> {
             value: self.reference(case),
         };
         Lookup {
-            checkout: self.checkout(case),
-            references: Vec::new(),
+            names: vec![self.name(case)],
+            carried: vec![self.name(case).to_string()],
             probes: vec![probe("client_order_ref"), probe("x_no_such_field")],
-            domain: None,
+            ..Lookup::default()
         }
     }
 
     /// What mode A asks: the transaction called so.
     pub(crate) fn called(&self, case: &str, reference: &str) -> Lookup {
         Lookup {
-            checkout: self.checkout(case),
+            names: vec![self.name(case)],
+            carried: vec![self.name(case).to_string()],
             references: vec![Reference {
                 path: "metadata.reference".to_owned(),
                 value: reference.to_owned(),
             }],
-            probes: Vec::new(),
-            domain: None,
+            ..Lookup::default()
         }
     }
 
     pub(crate) fn book(&self, case: &str, order: &Order, pesos: i64) -> Command {
         let invoices = order.invoices.iter().filter(|invoice| invoice.state == "posted");
         Command::Book(Box::new(Book {
-            checkout: self.checkout(case),
+            names: vec![self.name(case)],
             amount: Money::new(pesos, Currency::Clp),
             date: DAY.parse().unwrap(),
             order: order.clone(),

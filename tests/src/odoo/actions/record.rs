@@ -83,10 +83,13 @@ pub(super) fn record_all(tx: &mut Tx<'_>, code: &str) -> Outcome<Json> {
     let request = read_request(tx)?;
     let mut call = Call { request, known: BTreeMap::new(), customers: BTreeMap::new() };
     call.remember(tx);
-    // Worked in the order of the names, answered in the order asked.
+    // Worked in the order of the names, cards last; answered in the order asked.
     let items = call.request.items.clone();
     let mut work: Vec<usize> = (0..items.len()).collect();
-    work.sort_by_key(|place| items[*place]["name"].as_str().unwrap_or_default().to_owned());
+    work.sort_by_key(|place| {
+        let item = &items[*place];
+        (item["kind"] == "card", item["name"].as_str().unwrap_or_default().to_owned())
+    });
     let mut answers = vec![Json::Null; work.len()];
     for place in work {
         answers[place] = isolated(tx, &mut call, &items[place])?;
@@ -124,13 +127,18 @@ fn isolated(tx: &mut Tx<'_>, call: &mut Call, item: &Json) -> Outcome<Json> {
 
 fn perform(tx: &mut Tx<'_>, call: &mut Call, item: &Json) -> Outcome<Told> {
     let (name, kind) = (name_of(item)?, need(item, "kind")?.as_str().unwrap_or_default());
-    if !KINDS.contains(&kind) && kind != "card" {
+    if !KINDS.contains(&kind) && !["card", "subscription_invoice"].contains(&kind) {
         return Ok(Told::stopped("refused", "kind"));
     }
-    if !is_name(name, &format!("{kind}-")) {
+    let family = kind.split_once('_').map_or(kind, |(family, _)| family);
+    if !is_name(name, &format!("{family}-")) {
         return Ok(Told::stopped("refused", "name"));
     }
-    if kind == "card" { cards::card(tx, call, item) } else { own::own(tx, call, item, kind) }
+    match kind {
+        "card" => cards::card(tx, call, item),
+        "subscription_invoice" => own::subscription_invoice(tx, call, item),
+        _ => own::own(tx, call, item, kind),
+    }
 }
 
 fn is_name(text: &str, prefix: &str) -> bool {

@@ -43,6 +43,9 @@ pub(super) fn perform(tx: &mut Tx<'_>, request: &Request, item: &Json) -> Outcom
     if !good || !is_refund_of(name, sources[0]) {
         return Ok(result(name, ("refused", "name"), "", None, None));
     }
+    if !["activity", "draft", "none"].iter().any(|one| item["credit_note"] == *one) {
+        return Ok(result(name, ("refused", "credit_note"), "", None, None));
+    }
     let (_, known, gone) = held(tx, &[name]);
     if gone.is_some() {
         return Err(leads_nowhere(name));
@@ -143,7 +146,7 @@ fn give_back(tx: &mut Tx<'_>, request: &Request, item: &Json, sources: &[&str]) 
         child.set("sale_order_ids", row.references("sale_order_ids").to_vec());
         child.set("invoice_ids", linked.into_iter().chain(note).collect::<Vec<Id>>());
     })?;
-    if note.is_none() {
+    if note.is_none() && need(item, "credit_note")? != "none" {
         remind(tx, request, item, &invoices, &row)?;
     }
     let booking = booking_row(tx, found, source);
@@ -180,7 +183,10 @@ fn enter(tx: &mut Tx<'_>, item: &Json, source: Id, of: &Record, note: Option<Id>
 fn give_back_credit(tx: &mut Tx<'_>, money: Option<Id>, child: Id) -> Outcome<()> {
     let given = tx.record("payment.transaction", child)?.reference("payment_id");
     let (Some(money), Some(given)) = (money, given) else { return Ok(()) };
-    if open_credit(tx, money).is_positive() && open_credit(tx, given).is_positive() {
+    // Accounts are not modelled; a case says of a payment that it stands on another one.
+    let elsewhere = tx.record("account.payment", money)?.flag("sim_other_account");
+    let open = |payment| open_credit(tx, payment).is_positive();
+    if !elsewhere && open(money) && open(given) {
         step(tx, Step::GiveBack, None)?;
         accounting::set_off(tx, money, given)?;
     }

@@ -15,16 +15,14 @@ use crate::odoo::world::Tx;
 /// Activities; nobody reads them by RPC here.
 pub const ACTIVITY: &str = "mail.activity";
 
-/// A posted credit note of one of these invoices that asks for just this amount.
+/// A posted credit note of one of these invoices that has just this amount left.
 pub fn posted_note(tx: &Tx<'_>, item: &Json, invoices: &[Id]) -> Outcome<Option<Id>> {
     let amount = item["amount"].as_str().unwrap_or_default();
     let currency = item["currency"].as_str().unwrap_or_default();
     let found = tx.rows("account.move").find(|(_, row)| {
         let money = row.reference("currency_id");
         let named = money.and_then(|id| tx.get("res.currency", id)).map(|row| row.text("name"));
-        row.text("move_type") == "out_refund"
-            && row.text("state") == "posted"
-            && row.text("payment_state") == "not_paid"
+        row.text("state") == "posted"
             && row.reference("reversed_entry_id").is_some_and(|id| invoices.contains(&id))
             && named == Some(currency)
             && row.amount("amount_residual").text(decimals(tx, money)) == amount

@@ -132,7 +132,10 @@ fn what_a_lost_dispute_took_back_asks_for_no_credit_note() {
     refund.dispute = crate::domain::name::ObjectId::parse("dp_1");
     let request = perform::request(1, &[&Command::Refund(refund)]);
     let item = &request["items"][0];
-    assert_eq!((&item["name"], &item["credit_note"]), (&json!("chk_1-dispute-dp_1"), &json!("none")));
+    assert_eq!(
+        (&item["name"], &item["credit_note"]),
+        (&json!("chk_1-dispute-dp_1"), &json!("none"))
+    );
     for text in ["summary", "note"].map(|key| item[key].as_str().unwrap()) {
         assert!(!text.contains("crédito") && text.to_lowercase().contains("disputa"), "{text}");
     }

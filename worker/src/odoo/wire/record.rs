@@ -24,6 +24,10 @@ fn item(record: &Record) -> Value {
         Record::Checkout(checkout) => checkout_item(checkout),
         Record::Dispute(dispute) => dispute_item(dispute),
         Record::Subscription(subscription) => subscription_item(subscription),
+        Record::SubscriptionInvoice(invoice) => json!({
+            "kind": "subscription_invoice", "id": invoice.subscription, "account": invoice.account.as_str(),
+            "of": invoice.of,
+        }),
         Record::Card(card) => card_item(card),
     };
     item["name"] = json!(record.name());
@@ -109,7 +113,7 @@ fn linked(mut item: Value, of: &[String], of_whom: Option<&Customer>, told: &[Ac
     item
 }
 
-fn customer(customer: &Customer) -> Value {
+pub(super) fn customer(customer: &Customer) -> Value {
     json!({
         "id": optional(customer.id.as_deref()), "rut": optional(customer.rut.as_ref().map(crate::domain::rut::Rut::as_str)),
         "email": optional(customer.email.as_deref()), "name": optional(customer.name.as_deref()),

@@ -9,7 +9,7 @@ use super::*;
 use crate::domain::record::{
     Activity, Amount, Card, CheckoutRecord, CheckoutStatus, Customer, DisputeRecord, DisputeState,
     Done, EnteredBy, EventRecord, EventStatus, FoundBy, Head, Last4, Payload, Record, Recorded,
-    SubscriptionRecord, SubscriptionState,
+    SubscriptionInvoice, SubscriptionRecord, SubscriptionState,
 };
 use crate::domain::rut::Rut;
 
@@ -105,6 +105,14 @@ fn subscription() -> Record {
     }))
 }
 
+fn subscription_invoice() -> Record {
+    Record::SubscriptionInvoice(Box::new(SubscriptionInvoice {
+        subscription: "sub_1".to_owned(),
+        account: AccountName::parse("main").unwrap(),
+        of: vec!["payment-pay_1".to_owned(), "invoice-in_1".to_owned()],
+    }))
+}
+
 fn card() -> Record {
     Record::Card(Box::new(Card {
         id: "pm_1".to_owned(),
@@ -120,7 +128,17 @@ fn what_is_to_be_recorded_is_written_as_documented() {
     let whose =
         json!({"id": "cus_1", "rut": "12345678-5", "email": false, "name": "Ana", "create": true});
     assert_eq!(
-        record::request(1, &[event("evt_1"), checkout(), dispute(), subscription(), card()]),
+        record::request(
+            1,
+            &[
+                event("evt_1"),
+                checkout(),
+                dispute(),
+                subscription(),
+                subscription_invoice(),
+                card()
+            ]
+        ),
         json!({"protocol": 3, "company_id": 1, "items": [
             {"kind": "event", "name": "event-main-evt_1", "id": "evt_1", "account": "main", "revision": 3,
              "checkout": "chk_1",
@@ -141,6 +159,8 @@ fn what_is_to_be_recorded_is_written_as_documented() {
             {"kind": "subscription", "name": "subscription-sub_1", "id": "sub_1", "account": "main", "revision": 3,
              "of": [], "customer": whose, "activities": [],
              "values": {"state": "active", "period_start": false, "period_end": false, "renewals": 2, "reason": false}},
+            {"kind": "subscription_invoice", "name": "subscription-sub_1", "id": "sub_1", "account": "main",
+             "of": ["payment-pay_1", "invoice-in_1"]},
             {"kind": "card", "name": "card-pm_1", "provider_ref": "pm_1", "last4": "4242", "brand": "Visa",
              "active": false, "customer": whose}]})
     );

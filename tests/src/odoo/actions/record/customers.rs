@@ -53,6 +53,9 @@ pub(super) fn customer_of(
         return Ok(*found);
     }
     let found = find(tx, call, customer)?;
+    if found.0 == "created" {
+        call.customers.clear();
+    }
     call.customers.insert(key, found);
     Ok(found)
 }

@@ -6,6 +6,8 @@ use super::{Call, Told, activities, customers, is_name, texts};
 use crate::odoo::actions::common::need;
 use crate::odoo::actions::effects::name_of;
 use crate::odoo::errors::{Outcome, Raise};
+use crate::odoo::fields::Kind;
+use crate::odoo::manual;
 use crate::odoo::value::{Amount, Id, Record, Value};
 use crate::odoo::world::Tx;
 
@@ -83,6 +85,7 @@ pub(super) fn own(tx: &mut Tx<'_>, call: &mut Call, item: &Json, kind: &str) -> 
     let payments = transactions_of(tx, call, item)?;
     link(tx, call, item, kind, &payments, partner, &mut values)?;
     values.push(("x_revision".to_owned(), Some(Value::Int(revision))));
+    check_fields(tx, &model, &values)?;
     let id = if let Some(id) = known {
         tx.update(&model, id, |row| apply(row, values))?;
         id
@@ -95,6 +98,37 @@ pub(super) fn own(tx: &mut Tx<'_>, call: &mut Call, item: &Json, kind: &str) -> 
     let reference = payments.first().and_then(|id| tx.get("payment.transaction", *id));
     let transaction = reference.map_or(json!(false), |row| json!(row.text("reference")));
     Ok(Told { transaction, opened, closed, ..Told::status("done") }.of((by, partner)))
+}
+
+/// The invoices of its payments, nothing else of it: a bare record, when nothing was told yet.
+pub(super) fn subscription_invoice(tx: &mut Tx<'_>, call: &mut Call, item: &Json) -> Outcome<Told> {
+    let (name, model) = (name_of(item)?, "x_ventipay_subscription");
+    if tx.tables().find("ir.model", |row| row.text("model") == model).is_none() {
+        return Ok(Told::stopped("refused", "no_models"));
+    }
+    let known = call.known_as(name, model)?;
+    let row = known.and_then(|id| tx.get(model, id));
+    if row.is_some_and(|row| row.reference("x_company_id") != Some(call.company())) {
+        return Ok(Told::stopped("changed", "company"));
+    }
+    let held = row.map_or_else(Vec::new, |row| row.references("x_invoice_ids").to_vec());
+    let payments = transactions_of(tx, call, item)?;
+    let first = payments.first().and_then(|id| tx.get("payment.transaction", *id));
+    let transaction = first.map_or(json!(false), |row| json!(row.text("reference")));
+    let mut all = [held.clone(), invoices_of(tx, call, &payments)].concat();
+    all.sort_unstable();
+    all.dedup();
+    if all.len() == held.len() {
+        return Ok(Told { transaction, ..Told::status("same") });
+    }
+    let id = if let Some(id) = known {
+        id
+    } else {
+        let row = bare(call, item, need(item, "id")?)?.with("x_revision", Value::Int(0));
+        call.make(tx, name, model, row)?
+    };
+    tx.update(model, id, |row| row.set("x_invoice_ids", Value::Refs(all)))?;
+    Ok(Told { transaction, ..Told::status("done") })
 }
 
 fn fence(tx: &Tx<'_>, call: &Call, item: &Json, kind: &str) -> Outcome<Option<&'static str>> {
@@ -121,6 +155,22 @@ fn fence(tx: &Tx<'_>, call: &Call, item: &Json, kind: &str) -> Outcome<Option<&'
     } else {
         return Ok(None);
     }))
+}
+
+/// What the set-up made of the model knows each field, and each word of a selection.
+fn check_fields(tx: &Tx<'_>, model: &str, values: &[Change]) -> Outcome<()> {
+    let made = manual::known(tx, model).filter(|known| known.fields.contains_key("x_revision"));
+    let Some(known) = made else { return Ok(()) };
+    for (name, value) in values {
+        match (known.fields.get(name).map(|field| &field.kind), value) {
+            (None, _) => return Err(Raise::unknown_field(tx.series(), model, name)),
+            (Some(Kind::Selection(keys)), Some(Value::Text(word))) if !keys.contains(word) => {
+                return Err(Raise::value(format!("Wrong value for {model}.{name}: '{word}'")));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// A field and what it is to hold; nothing empties it.
