@@ -294,8 +294,41 @@ pub fn dump(tx: &Tx<'_>) -> Json {
     json!({
         "series": tx.series().number(), "payments": payments, "booked": booked(tx), "mails": mails(tx),
         "orders": orders(tx), "invoices": invoices(tx), "transactions": transactions(tx), "names": external_ids(tx),
-        "activities": activities(tx),
+        "activities": activities(tx), "own": own_records(tx),
     })
+}
+
+/// Records made for Concilia's own models, and saved cards, by their names: where each stands,
+/// how many activities on it are open, and how often a subscription was renewed.
+fn own_records(tx: &Tx<'_>) -> Json {
+    let named = tx.rows("ir.model.data").filter(|(_, row)| row.text("module") == "concilia");
+    let open = |model: &str, id: Id| {
+        let on = |row: &Record| row.text("res_model") == model && row.int("res_id") == id;
+        tx.rows(refund::ACTIVITY).filter(|(_, row)| on(row) && row.flag("active")).count()
+    };
+    let mut records = serde_json::Map::new();
+    for (_, name) in named {
+        let (model, id) = (name.text("model"), name.int("res_id"));
+        let kind = model.strip_prefix("x_ventipay_");
+        // The name of an activity that was told leads to the record it is on.
+        let is_own = |kind: &str| {
+            let own = format!("{kind}-");
+            name.text("name").starts_with(&own) && !name.text("name").contains("-told-")
+        };
+        let Some(row) = tx.get(model, id) else { continue };
+        let state = match (kind, model) {
+            (Some(kind), _) if is_own(kind) => {
+                let states = [row.text("x_status"), row.text("x_state")];
+                states.into_iter().find(|state| !state.is_empty()).unwrap_or_default()
+            }
+            (None, "payment.token") if row.flag("active") => "active",
+            (None, "payment.token") => "archived",
+            _ => continue,
+        };
+        let row = json!({"state": state, "activities": open(model, id), "renewals": row.int("x_renewals")});
+        records.insert(name.text("name").to_owned(), row);
+    }
+    Json::Object(records)
 }
 
 fn orders(tx: &Tx<'_>) -> Vec<Json> {
