@@ -394,7 +394,7 @@ class Records:
             raise ValueError(f"Invalid field {self._name}.{name}")
         held = computed(self._database, self._name, row, name)
         held = False if held in (None, "") else held
-        return {"=": lambda: held == value, "!=": lambda: held != value, "in": lambda: held in value,
+        return {"=": lambda: not held if value == "" else held == value, "!=": lambda: held != value, "in": lambda: held in value,
                 "not in": lambda: held not in value, ">": lambda: held > value, ">=": lambda: str(held) >= value,
                 "ilike": lambda: value.lower() in str(held or "").lower()}[operator]()
 

@@ -61,9 +61,9 @@ pub(super) fn taken(tx: &Tx<'_>, names: &[&str], own: Option<Id>) -> bool {
     tx.rows("payment.transaction").any(|(id, row)| {
         let dead = matches!(row.text("state"), "cancel" | "error");
         let carried = row.text("provider_reference");
-        let carries = names.contains(&row.text("reference"))
+        let is_it = names.contains(&row.text("reference"))
             || (!dead && names.iter().any(|name| ventipay_id(name) == carried));
-        carries && Some(id) != own
+        is_it && Some(id) != own
     })
 }
 

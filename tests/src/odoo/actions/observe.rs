@@ -60,9 +60,9 @@ fn observe_item(tx: &Tx<'_>, request: &Request, item: &Json) -> Outcome<Json> {
     let others: Vec<Json> = tx
         .rows("payment.transaction")
         .filter(|(id, row)| {
-            let carries = names.contains(&row.text("reference"))
+            let is_it = names.contains(&row.text("reference"))
                 || carried.contains(&row.text("provider_reference"));
-            carries && Some(*id) != booked
+            is_it && Some(*id) != booked
         })
         .take(20)
         .map(|(_, row)| transaction_row(tx, &request.ours, row))

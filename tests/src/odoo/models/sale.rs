@@ -83,10 +83,10 @@ pub fn total_lines(
         let exact = before_tax(&line, quantity);
         let net = exact.rounded(places);
         // 17 taxes the rounded price, 18 and 19 the exact one: of 2.52 pesos, 4 and 3 with 19 %.
-        let taxed = if tx.series() == Series::V17 { net } else { exact };
+        let basis = if tx.series() == Series::V17 { net } else { exact };
         let taxes = line_taxes(tx, &line);
         let of_line: Amount =
-            taxes.iter().map(|percent| taxed.percent(*percent).rounded(places)).sum();
+            taxes.iter().map(|percent| basis.percent(*percent).rounded(places)).sum();
         tx.update(model, *id, |line| {
             line.set("price_subtotal", net);
             line.set("price_tax", of_line);
