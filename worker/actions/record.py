@@ -8,7 +8,9 @@ VERSION = '3'
 def named(name, model):
     # Not env.ref(): that is cached, and raises when the record is gone. Gives the row and its record, each perhaps empty.
     row = env['ir.model.data'].sudo().search([('module', '=', 'concilia'), ('name', '=', name)], limit=1)
-    return row, env[model].sudo().browse(row.res_id if row.model == model else []).exists()
+    # In the company asked for, whichever the bot is of: 17 and 18 reconcile nothing of a company that is not the caller's.
+    records = env[model].sudo().with_company(request['company_id'])
+    return row, records.browse(row.res_id if row.model == model else []).exists()
 
 
 request = env.context['concilia']

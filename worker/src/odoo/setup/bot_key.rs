@@ -58,7 +58,7 @@ pub(super) async fn ensure_key(
     let mut old = None;
     let change = match read_key(path).await? {
         None => Change::Created,
-        Some(key) if works(records, request, &key).await? => {
+        Some(key) if works(records.rpc, request, &key).await? => {
             let kept = keys(records, bot).await?;
             let ends = end_of(records.series, &key, &kept, request.now);
             let Some((repair, row)) = ends else {
@@ -84,11 +84,27 @@ pub(super) async fn ensure_key(
     let key = make_key(records, bot).await?;
     write_key(path, &key).await.map_err(|source| file_error(path, source))?;
     if let Some(old) = old
-        && works(records, request, &key).await?
+        && works(records.rpc, request, &key).await?
     {
         drop(run(records, &forget_code(&[old])).await?);
     }
     report.line(object, change);
+    Ok(())
+}
+
+/// Whether the key works that stands in the configuration itself.
+pub(super) async fn look_at_configured(
+    admin: &Rpc,
+    request: &SetupRequest,
+    report: &mut SetupReport,
+) -> Result<(), SetupError> {
+    let object = format!("API key of {} in the configuration", request.bot_login);
+    let todo = "Name a file instead (odoo.key_file) and run `concilia-worker odoo setup`.";
+    match &request.bot_password {
+        None => report.attention(object, "is missing", todo),
+        Some(key) if works(admin, request, key).await? => report.line(object, Change::Unchanged),
+        Some(_) => report.attention(object, "is refused by Odoo", todo),
+    }
     Ok(())
 }
 
@@ -168,13 +184,9 @@ fn is_key(text: &str) -> bool {
     text.len() == KEY_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-async fn works(
-    records: &Records<'_>,
-    request: &SetupRequest,
-    key: &Secret,
-) -> Result<bool, SetupError> {
+async fn works(admin: &Rpc, request: &SetupRequest, key: &Secret) -> Result<bool, SetupError> {
     let login = request.bot_login.clone();
-    let endpoint = Endpoint { login, key: key.clone(), ..records.rpc.endpoint().clone() };
+    let endpoint = Endpoint { login, key: key.clone(), ..admin.endpoint().clone() };
     let check = async { Rpc::new(endpoint)?.check_login().await };
     check.await.map_err(|source| SetupError::Call { step: STEP, source })
 }

@@ -252,29 +252,29 @@ async fn translate(
     changes: &mut BTreeMap<&'static str, Change>,
 ) -> Result<(), SetupError> {
     let held = Held::read(records, true).await?;
+    // One write for all that share a text: each costs Odoo a reload of the model.
+    let mut texts: BTreeMap<(&str, &str, &str), Vec<i64>> = BTreeMap::new();
+    let mut add = |of, field, spanish, row: &Row| {
+        texts.entry((of, field, spanish)).or_default().push(id(row));
+    };
     for model in models::MADE {
         let Some(row) = held.model(model) else { continue };
         let mut missing = BTreeSet::new();
         if text(row, "name") != model.label.es {
-            records
-                .write_spanish(STEP, "ir.model", id(row), json!({"name": model.label.es}))
-                .await?;
+            add("ir.model", "name", model.label.es, row);
             missing.insert(before.model(model).is_some());
         }
         for field in model.fields {
             let Some(row) = held.field(model, field) else { continue };
             let old = before.field(model, field).is_some();
             if text(row, "field_description") != field.label.es {
-                let values = json!({"field_description": field.label.es});
-                records.write_spanish(STEP, "ir.model.fields", id(row), values).await?;
+                add("ir.model.fields", "field_description", field.label.es, row);
                 missing.insert(old);
             }
             for (value, words) in field.kind.choices() {
                 let Some(choice) = held.choice(id(row), value) else { continue };
                 if text(choice, "name") != words.es {
-                    let values = json!({"name": words.es});
-                    let of = "ir.model.fields.selection";
-                    records.write_spanish(STEP, of, id(choice), values).await?;
+                    add("ir.model.fields.selection", "name", words.es, choice);
                     missing.insert(old && before.choice(id(row), value).is_some());
                 }
             }
@@ -284,6 +284,9 @@ async fn translate(
         {
             wanted::add(change, wanted::spanish_labels());
         }
+    }
+    for ((of, field, spanish), ids) in texts {
+        records.write_spanish(STEP, of, &ids, json!({field: spanish})).await?;
     }
     Ok(())
 }
