@@ -16,7 +16,7 @@ mod ids;
 mod modes;
 mod races;
 mod recorded;
-mod setup;
 mod records;
+mod setup;
 mod transports;
 mod worker;

@@ -22,8 +22,8 @@ fn head(id: &str, revision: u64) -> Head {
     Head { id: id.to_owned(), account: AccountName::parse("main").unwrap(), revision }
 }
 
-fn clp(minor: i64) -> Option<Amount> {
-    Some(Amount { money: Money::new(minor, Currency::Clp), currency: "CLP".to_owned() })
+fn clp(minor: i64) -> Amount {
+    Amount { money: Money::new(minor, Currency::Clp), currency: "CLP".to_owned() }
 }
 
 fn event(n: usize, revision: u64, status: EventStatus) -> Record {
@@ -39,22 +39,22 @@ fn event(n: usize, revision: u64, status: EventStatus) -> Record {
         live: true,
         received_at: "2026-11-22T15:00:00Z".parse().unwrap(),
         checkout: Some(CheckoutId::parse("chk_1").unwrap()),
-        amount: clp(15_990),
+        amount: Some(clp(15_990)),
         console_url: Some("https://concilia.example/evt".to_owned()),
         payload: Some(Payload("{}".to_owned())),
     }))
 }
 
 fn checkout(revision: u64, status: CheckoutStatus) -> Record {
-    let clp = |minor| Some(Money::new(minor, Currency::Clp));
+    let pesos = |minor| Some(Money::new(minor, Currency::Clp));
     Record::Checkout(Box::new(CheckoutRecord {
         head: head("chk_1", revision),
         status,
         disputed: true,
         currency: "CLP".to_owned(),
-        amount: clp(15_990),
-        refunded: clp(5_000),
-        booked: clp(10_990),
+        amount: pesos(15_990),
+        refunded: pesos(5_000),
+        booked: pesos(10_990),
         paid_at: Some("2026-11-22T15:00:00Z".parse().unwrap()),
         of: vec!["chk_1".to_owned()],
         customer: None,
@@ -66,7 +66,7 @@ fn dispute(revision: u64, state: DisputeState, activities: Vec<Activity>) -> Rec
     Record::Dispute(Box::new(DisputeRecord {
         head: head("dp_1", revision),
         state,
-        amount: clp(15_990),
+        amount: Some(clp(15_990)),
         reason: Some("fraudulent".to_owned()),
         deadline: Some("2026-12-01T15:00:00Z".parse().unwrap()),
         checkout: Some(CheckoutId::parse("chk_1").unwrap()),
@@ -80,7 +80,7 @@ fn subscription(revision: u64, state: SubscriptionState) -> Record {
     Record::Subscription(Box::new(SubscriptionRecord {
         head: head("sub_1", revision),
         state,
-        amount: clp(9_990),
+        amount: Some(clp(9_990)),
         period_start: Some("2026-11-01T03:00:00Z".parse().unwrap()),
         period_end: Some("2026-12-01T03:00:00Z".parse().unwrap()),
         renewals: 2,

@@ -3,7 +3,7 @@
 //! People write it as `12.345.678-5`, `12345678-5` or `123456785`, with a `k` of either case; here
 //! it has one form. A number whose check digit is wrong is not a RUT: it names nobody, or, worse,
 //! somebody else, so no customer is ever looked for or made by it. Odoo refuses it too
-//! (`odoo-api.md` 1, l10n_cl). Not here: finding the customer ([`crate::domain::record`]).
+//! (`odoo-api.md` 1, `l10n_cl`). Not here: finding the customer ([`crate::domain::record`]).
 
 use std::fmt;
 
@@ -140,7 +140,7 @@ mod tests {
     fn dotted(digits: &str) -> String {
         let mut text = String::new();
         for (place, digit) in digits.chars().enumerate() {
-            if place > 0 && (digits.len() - place) % 3 == 0 {
+            if place > 0 && (digits.len() - place).is_multiple_of(3) {
                 text.push('.');
             }
             text.push(digit);

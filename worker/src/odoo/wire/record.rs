@@ -34,7 +34,7 @@ fn item(record: &Record) -> Value {
     item
 }
 
-fn own(kind: &str, head: &Head, values: Value) -> Value {
+fn own(kind: &str, head: &Head, values: &Value) -> Value {
     json!({"kind": kind, "id": head.id, "account": head.account.as_str(), "revision": head.revision, "values": values})
 }
 
@@ -56,7 +56,7 @@ fn event_item(event: &EventRecord) -> Value {
         "payload": optional(event.payload.as_ref().map(|payload| payload.0.as_str())),
     });
     put_amount(&mut values, event.amount.as_ref());
-    let mut item = own("event", &head, values);
+    let mut item = own("event", &head, &values);
     put_checkout(&mut item, event.checkout.as_ref().map(concilia_shared::id::CheckoutId::as_str));
     item
 }
@@ -70,7 +70,7 @@ fn checkout_item(checkout: &CheckoutRecord) -> Value {
         "amount": amount(checkout.amount), "refunded_amount": amount(checkout.refunded),
         "booked_amount": amount(checkout.booked), "paid_at": moment(checkout.paid_at),
     });
-    let item = own("checkout", &checkout.head, values);
+    let item = own("checkout", &checkout.head, &values);
     linked(item, &checkout.of, checkout.customer.as_ref(), &checkout.activities)
 }
 
@@ -80,7 +80,7 @@ fn dispute_item(dispute: &DisputeRecord) -> Value {
         "deadline": moment(dispute.deadline),
     });
     put_amount(&mut values, dispute.amount.as_ref());
-    let mut item = own("dispute", &dispute.head, values);
+    let mut item = own("dispute", &dispute.head, &values);
     put_checkout(&mut item, dispute.checkout.as_ref().map(concilia_shared::id::CheckoutId::as_str));
     linked(item, &dispute.of, dispute.customer.as_ref(), &dispute.activities)
 }
@@ -92,7 +92,7 @@ fn subscription_item(subscription: &SubscriptionRecord) -> Value {
         "reason": optional(subscription.reason.as_deref()),
     });
     put_amount(&mut values, subscription.amount.as_ref());
-    let item = own("subscription", &subscription.head, values);
+    let item = own("subscription", &subscription.head, &values);
     linked(item, &subscription.of, subscription.customer.as_ref(), &subscription.activities)
 }
 

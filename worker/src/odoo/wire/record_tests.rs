@@ -17,8 +17,8 @@ fn head(id: &str) -> Head {
     Head { id: id.to_owned(), account: AccountName::parse("main").unwrap(), revision: 3 }
 }
 
-fn clp(minor: i64) -> Option<Amount> {
-    Some(Amount { money: Money::new(minor, Currency::Clp), currency: "CLP".to_owned() })
+fn clp(minor: i64) -> Amount {
+    Amount { money: Money::new(minor, Currency::Clp), currency: "CLP".to_owned() }
 }
 
 fn customer() -> Customer {
@@ -44,7 +44,7 @@ fn event(id: &str) -> Record {
         live: false,
         received_at: "2026-11-22T15:00:00.7Z".parse().unwrap(),
         checkout: Some(CheckoutId::parse("chk_1").unwrap()),
-        amount: clp(15_990),
+        amount: Some(clp(15_990)),
         console_url: None,
         payload: Some(Payload("{}".to_owned())),
     }))
@@ -71,7 +71,7 @@ fn dispute() -> Record {
     Record::Dispute(Box::new(DisputeRecord {
         head: head("dp_1"),
         state: DisputeState::NeedsResponse,
-        amount: clp(15_990),
+        amount: Some(clp(15_990)),
         reason: Some("fraudulent".to_owned()),
         deadline: None,
         checkout: Some(CheckoutId::parse("chk_1").unwrap()),
