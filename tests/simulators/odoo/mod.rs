@@ -2,12 +2,14 @@
 //!
 //! [`cases`]: the shared cases of the actions, begun in [`given`] and [`recorded`]. [`captures`]: recorded requests, asked
 //! again. [`transports`]: both say the same. [`races`] and [`faults`]: what tests lean on.
+//! [`setup`] and [`drift`]: what `odoo setup`, `check` and `remove` do with it.
 //! [`worker`]: the worker's own set-up and client against it, [`modes`]: all it may be told to do, [`records`]:
 //! what it shows people.
 
 mod captures;
 mod cases;
 mod client;
+mod drift;
 mod faults;
 mod given;
 mod ids;
@@ -15,5 +17,6 @@ mod modes;
 mod races;
 mod recorded;
 mod records;
+mod setup;
 mod transports;
 mod worker;

@@ -59,6 +59,8 @@ pub enum Action {
     Key,
     /// The one the conformance suite makes for a moment, to take a bot's keys away.
     ForgetKeys,
+    /// The one it makes for a moment, to write the second language of models and fields.
+    Labels,
 }
 
 /// `ir.actions.server.run` on one action.
@@ -72,6 +74,7 @@ pub fn run(tx: &mut Tx<'_>, id: Id) -> Outcome<Json> {
         Some(Action::Record) => record::record_all(tx, &code),
         Some(Action::Key) => make_key(tx, &code),
         Some(Action::ForgetKeys) => forget_keys(tx, &code),
+        Some(Action::Labels) => write_labels(tx),
         None => Err(Raise::odoo(
             "builtins.NotImplementedError",
             "the simulated Odoo runs Concilia's own actions only",
@@ -108,6 +111,7 @@ pub fn which(tx: &Tx<'_>, id: Id) -> Option<Action> {
         None => match record.text("name") {
             "Concilia: key" => Some(Action::Key),
             "Concilia: forget keys" => Some(Action::ForgetKeys),
+            "Concilia: labels" => Some(Action::Labels),
             _ => None,
         },
     }
@@ -134,6 +138,23 @@ fn forget_keys(tx: &mut Tx<'_>, code: &str) -> Outcome<Json> {
         tx.delete("res.users.apikeys", key)?;
     }
     Ok(json!(false))
+}
+
+/// Texts in another language, table by table: `{"ir_model": [["Evento", [541]]]}`.
+fn write_labels(tx: &mut Tx<'_>) -> Outcome<Json> {
+    let asked = tx.caller.context["concilia"].clone();
+    let language = asked["language"].as_str().unwrap_or_default();
+    for (table, texts) in asked["texts"].as_object().into_iter().flatten() {
+        let field = if table == "ir_model_fields" { "field_description" } else { "name" };
+        for pair in texts.as_array().into_iter().flatten() {
+            let text = pair[0].as_str().unwrap_or_default();
+            for id in pair[1].as_array().into_iter().flatten().filter_map(Json::as_i64) {
+                let key = format!("{field}@{language}");
+                tx.update(&table.replace('_', "."), id, |row| row.set(&key, text))?;
+            }
+        }
+    }
+    Ok(json!({}))
 }
 
 /// Gives a user an API key, or takes some away, as the action does that `odoo setup` runs once
