@@ -16,7 +16,7 @@ use concilia_worker::domain::name::{ObjectId, PaymentName};
 use concilia_worker::domain::observe::NewsQuery;
 use concilia_worker::odoo::Odoo;
 use concilia_worker::odoo::client::Client;
-use concilia_worker::odoo::setup::{SetupReport, SetupRequest, setup};
+use concilia_worker::odoo::setup::{SetupReport, SetupRequest, remove, setup};
 use concilia_worker::odoo::transport::{Args, Endpoint, Rpc};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -60,6 +60,8 @@ pub struct Bench {
     /// The address without a slash at its end.
     pub url: String,
     former: Option<Former>,
+    /// Whether something of Concilia's was in the database before the run.
+    was_there: bool,
     manager: OnceCell<i64>,
     employees: Mutex<Vec<i64>>,
     second: OnceCell<i64>,
@@ -91,6 +93,7 @@ impl Bench {
         let rpc = Arc::new(Rpc::new(admin.clone())?);
         let anywhere = Office { rpc, company: options.company.unwrap_or(1) };
         let series = series(&anywhere).await?;
+        let was_there = anywhere.external("concilia", "group_bot").await?.is_some();
         let former = former(&anywhere, series, options.pause_bot).await?;
         let company = match options.company {
             Some(company) => company,
@@ -125,6 +128,7 @@ impl Bench {
             begun,
             url: options.url.trim_end_matches('/').to_owned(),
             former,
+            was_there,
             manager: OnceCell::new(),
             employees: Mutex::new(Vec::new()),
             second: OnceCell::new(),
@@ -171,8 +175,14 @@ impl Bench {
     /// # Errors
     /// When it does not get to its end.
     pub async fn set_up(&self, company: i64) -> Result<SetupReport> {
-        let request = request(company, &self.bot.login, Some(self.key_file.clone()));
-        setup(&self.office.rpc, &request).await.map_err(|why| anyhow!("odoo setup: {why}"))
+        setup(&self.office.rpc, &self.request(company))
+            .await
+            .map_err(|why| anyhow!("odoo setup: {why}"))
+    }
+
+    /// What a set-up of a company is asked for.
+    pub fn request(&self, company: i64) -> SetupRequest {
+        request(company, &self.bot.login, Some(self.key_file.clone()))
     }
 
     /// A second company with a provider of its own, made when the first case asks.
@@ -277,6 +287,13 @@ impl Bench {
         }
         if let Some(former) = &self.former {
             former.put_back(&self.office).await?;
+        }
+        // Where nothing of ours was before, nothing but the books stays.
+        if !self.was_there {
+            for company in self.second_if_made().into_iter().chain([self.company]) {
+                let removed = remove(&self.office.rpc, &self.request(company), false).await;
+                removed.map_err(|why| anyhow!("odoo remove: {why}"))?;
+            }
         }
         self.office.write("product.product", self.product, json!({"active": false})).await?;
         self.office.write("res.partner", self.partner, json!({"active": false})).await?;

@@ -37,7 +37,7 @@ impl Access {
 }
 
 /// What every internal user may read.
-const READABLE: [&str; 14] = [
+const READABLE: [&str; 15] = [
     "res.users",
     "res.partner",
     "res.company",
@@ -52,7 +52,20 @@ const READABLE: [&str; 14] = [
     "l10n_latam.identification.type",
     "l10n_latam.document.type",
     "ir.actions.actions",
+    // Its own only: see [`sees`].
+    "payment.token",
 ];
+
+/// Whether a record rule shows a record to the caller. The one rule there is: people who are no
+/// administrators see the saved cards of their own partner (`odoo-api-2.md` 1.1).
+pub fn sees(tx: &Tx<'_>, model: &str, id: Id) -> bool {
+    if model != "payment.token" || groups(tx, tx.caller.uid).contains(&seed::GROUP_SYSTEM) {
+        return true;
+    }
+    let own = tx.get("res.users", tx.caller.uid).and_then(|user| user.reference("partner_id"));
+    let of = tx.get(model, id).and_then(|token| token.reference("partner_id"));
+    own.is_some() && own == of
+}
 
 /// The groups of a user, with those they imply.
 pub fn groups(tx: &Tx<'_>, uid: Id) -> BTreeSet<Id> {

@@ -339,7 +339,9 @@ fn search(tx: &Tx<'_>, call: &Call) -> Outcome<Vec<Id>> {
         limit: number("limit").filter(|limit| *limit > 0),
     };
     let domain = call.named.get("domain").cloned().unwrap_or(json!([]));
-    orm::search(tx, &call.model, &domain, &paging)
+    let mut found = orm::search(tx, &call.model, &domain, &paging)?;
+    found.retain(|id| rights::sees(tx, &call.model, *id));
+    Ok(found)
 }
 
 fn fields_get(tx: &Tx<'_>, call: &Call) -> Json {

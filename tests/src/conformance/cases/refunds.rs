@@ -51,7 +51,7 @@ pub(super) const CASES: &[Case] = &[
         "Without a draft every accounting manager is told once to issue the credit note"
     ),
     case!(
-        "refund-after-close",
+        "refund-lost-dispute",
         dispute_lost,
         "What a lost dispute took back is entered under the dispute's own name, once"
     ),

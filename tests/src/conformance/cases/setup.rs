@@ -3,13 +3,13 @@
 use anyhow::{Result, ensure};
 use concilia_worker::domain::reason::NotReady;
 use concilia_worker::odoo::client::Client;
-use concilia_worker::odoo::setup::Change;
+use concilia_worker::odoo::setup::{Change, check, plan, remove};
 use concilia_worker::odoo::{Odoo as _, OdooError, actions};
 use serde_json::json;
 
 use super::trouble::why_not;
 use super::{Bench, Case, case};
-use crate::conformance::expect::same;
+use crate::conformance::expect::{already, booked, same};
 
 pub(super) const CASES: &[Case] = &[
     case!("setup-twice", twice, "A second set-up changes nothing"),
@@ -51,6 +51,17 @@ pub(super) const CASES: &[Case] = &[
         "setup-action-open",
         action_open,
         "An action without its group, which 19 opens to everybody, gets it back"
+    ),
+    case!("setup-plan", planned, "A plan names what would be done, and does nothing"),
+    case!(
+        "setup-check",
+        checked,
+        "A check finds each drift by its name: actions, rights, method, line, provider"
+    ),
+    case!(
+        "setup-remove",
+        removed,
+        "Removed, the set-up is gone and the payments stay; set up again, they are found"
     ),
 ];
 
@@ -215,4 +226,78 @@ async fn action_open(bench: &Bench) -> Result<()> {
     let row = bench.office.read("ir.actions.server", book, &[groups]).await?;
     let group = bench.office.ours("group_bot").await?;
     same("its groups", &row[groups], &json!([group]))
+}
+
+async fn planned(bench: &Bench) -> Result<()> {
+    let request = bench.request(bench.company);
+    let nothing = plan(&bench.office.rpc, &request).await?;
+    ensure!(nothing.is_unchanged(), "it would change something: {nothing}");
+    let (provider, _) = bench.provider_of(&bench.office).await?;
+    bench.office.write("payment.provider", provider, json!({"state": "disabled"})).await?;
+    let something = plan(&bench.office.rpc, &request).await;
+    let row = bench.office.read("payment.provider", provider, &["state"]).await;
+    bench.set_up(bench.company).await?;
+    ensure!(!something?.is_unchanged(), "it would change nothing");
+    same("the provider after the plan", &row?["state"], &json!("disabled"))?;
+    bench.client.ping().await?;
+    Ok(())
+}
+
+/// What a check finds.
+async fn findings(bench: &Bench) -> Result<Vec<String>> {
+    Ok(check(&bench.office.rpc, &bench.request(bench.company)).await?.findings())
+}
+
+async fn checked(bench: &Bench) -> Result<()> {
+    let before = findings(bench).await?;
+    let book = bench.office.ours(actions::BOOK.external_id).await?;
+    let (provider, method) = bench.provider_of(&bench.office).await?;
+    let line = bench.office.ours(&line(bench)).await?;
+    let groups = if bench.series >= 19 { "group_ids" } else { "groups_id" };
+    for (what, model, id, values) in [
+        ("an edited action", "ir.actions.server", book, json!({"code": "x = 1"})),
+        ("an open action", "ir.actions.server", book, json!({groups: [[5]]})),
+        ("an archived method", "payment.method", method, json!({"active": false})),
+        (
+            "a line without account",
+            "account.payment.method.line",
+            line,
+            json!({"payment_account_id": false}),
+        ),
+        ("a disabled provider", "payment.provider", provider, json!({"state": "disabled"})),
+    ] {
+        bench.office.write(model, id, values).await?;
+        let found = findings(bench).await;
+        bench.set_up(bench.company).await?;
+        let found = found?;
+        ensure!(found.len() > before.len(), "{what} is not found: {found:?}");
+        let clear = found.iter().all(|one| one.ends_with('.') && one.len() > 20);
+        ensure!(clear, "{what} is told as {found:?}");
+    }
+    same("what is found in the end", findings(bench).await?, before)
+}
+
+async fn removed(bench: &Bench) -> Result<()> {
+    // With another company left, the bot and the models stay.
+    bench.second_company().await?;
+    let (id, invoice) = bench.invoiced("removed", 1_500).await?;
+    let order = bench.see_order("removed").await?;
+    let book = bench.book("removed", &order, 1_500);
+    let booking = booked(bench.perform(&book).await?)?;
+    let request = bench.request(bench.company);
+    let plan = remove(&bench.office.rpc, &request, true).await?;
+    ensure!(!plan.is_unchanged(), "nothing would be removed");
+    bench.client.ping().await?;
+    let gone = remove(&bench.office.rpc, &request, false).await;
+    let trouble = why_not(bench.bot.clone(), bench.company).await;
+    let left = bench.payments_of(id).await;
+    bench.set_up(bench.company).await?;
+    ensure!(!gone?.is_unchanged(), "nothing was removed");
+    let trouble = trouble?;
+    let cannot = matches!(trouble, NotReady::NoProvider | NotReady::ProviderDisabled);
+    ensure!(cannot, "it is told as {trouble:?}");
+    same("the payments after it", left?, 1)?;
+    bench.must_be_paid(invoice).await?;
+    let found = already(bench.perform(&book).await?)?;
+    same("the transaction", found.transaction, booking.transaction)
 }
