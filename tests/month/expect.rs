@@ -18,7 +18,7 @@ use crate::world::{Account, Month};
 
 /// Where money rests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     Booked,
     Pending,
     Parked,
@@ -26,7 +26,7 @@ pub enum Place {
 
 /// A record of ours as it must stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stands {
+pub(crate) struct Stands {
     pub state: &'static str,
     pub activities: usize,
     pub renewals: i64,
@@ -34,7 +34,7 @@ pub struct Stands {
 
 /// The sums of one account and currency.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Part {
+pub(crate) struct Part {
     paid: i64,
     refunded: i64,
     booked: i64,
@@ -46,7 +46,7 @@ type Sums = BTreeMap<(Account, &'static str), Part>;
 
 /// An oddity: what it is, and where it must rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Odd {
+pub(crate) struct Odd {
     pub what: &'static str,
     pub status: &'static str,
     pub reason: Option<&'static str>,
@@ -54,9 +54,11 @@ pub struct Odd {
 
 /// Everything that must be true.
 #[derive(Debug, Default)]
-pub struct Expected {
+pub(crate) struct Expected {
     /// What became of the arrivals.
     pub admitted: BTreeMap<&'static str, u64>,
+    /// Other bodies under known ids.
+    pub conflicts: u64,
     /// States of transactions nobody pays, by reference.
     pub transactions: BTreeMap<String, &'static str>,
     /// Oddities, by the id of their event.
@@ -69,7 +71,7 @@ pub struct Expected {
 
 impl Expected {
     /// A payment; one that is booked, on the transaction of this reference.
-    pub fn paid(&mut self, account: Account, amount: Money, at: Place, reference: Option<&str>) {
+    pub(crate) fn paid(&mut self, account: Account, amount: Money, at: Place, reference: Option<&str>) {
         let part = self.sums.entry((account, amount.currency.code())).or_default();
         part.paid += amount.minor;
         *part.at(at) += amount.minor;
@@ -81,7 +83,7 @@ impl Expected {
     }
 
     /// Something went back of a payment; where it is booked, of the checkout of this id.
-    pub fn went_back(&mut self, account: Account, back: Money, at: Place, of: Option<&str>) {
+    pub(crate) fn went_back(&mut self, account: Account, back: Money, at: Place, of: Option<&str>) {
         let part = self.sums.entry((account, back.currency.code())).or_default();
         part.refunded += back.minor;
         *part.at(at) -= back.minor;
@@ -93,7 +95,7 @@ impl Expected {
     }
 
     /// A record of ours must stand so.
-    pub fn stands(&mut self, name: &str, stands: Stands) {
+    pub(crate) fn stands(&mut self, name: &str, stands: Stands) {
         self.records.insert(name.to_owned(), stands);
     }
 }
@@ -112,7 +114,7 @@ impl Part {
 type Rests = (String, Option<String>);
 
 /// Compares all of it; says everything that is wrong, not the first thing.
-pub async fn check(month: &Month) {
+pub(crate) async fn check(month: &Month) {
     let mut states: BTreeMap<_, State> = BTreeMap::new();
     follow(month.shell.store.as_ref(), |recorded| {
         if recorded.stream.object() != "account" {
@@ -127,6 +129,10 @@ pub async fn check(month: &Month) {
         rests.insert(told.webhook.event_id.to_string(), rest);
     }
     let mut wrong = oddities(month, &rests);
+    let conflicts = month.expected.admitted.get("conflict").copied().unwrap_or_default();
+    if conflicts != month.expected.conflicts {
+        wrong.push(format!("{conflicts} bodies conflict"));
+    }
     wrong.extend(nothing_else(month, &rests));
     wrong.extend(sums(month, &states));
     let money = month.odoo.look(InOdoo::read);

@@ -42,7 +42,7 @@ struct Payment {
     amount: Money,
 }
 
-pub fn plan(month: &mut Month) {
+pub(crate) fn plan(month: &mut Month) {
     each(month, PAYMENTS, 29, buy);
     each(month, SUBSCRIPTIONS, 5, subscribe);
     each(month, CARDS, 28, save_card);
@@ -305,7 +305,7 @@ fn period(month: &mut Month, subscription: &str, total: Money) {
 }
 
 /// A customer Odoo knows by the e-mail address.
-pub fn customer(month: &mut Month) -> String {
+pub(crate) fn customer(month: &mut Month) -> String {
     let said = json!({"email": "Cliente@Example.com", "country": "CL"});
     month.ventipay.make("customer", said, false, &Deliver::Nowhere).unwrap().id
 }

@@ -36,7 +36,7 @@ use tokio::task::JoinSet;
 use crate::expect::Expected;
 
 /// When the month begins; the first of November in Chile.
-pub const START: &str = "2026-11-01T03:00:00Z";
+pub(crate) const START: &str = "2026-11-01T03:00:00Z";
 
 /// How long it lasts, and how long after it the worker still works: longer than anything is
 /// late, shorter than it takes to give up.
@@ -58,7 +58,7 @@ const BOT_KEY: &str = "a long random key of the bot's";
 
 /// One of the two accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Account {
+pub(crate) enum Account {
     /// Test mode, company 1, Hybrid, asks Ventipay; two shops of different connectors.
     Tienda,
     /// Live mode, company 2, mode B, cannot ask Ventipay; one shop of two, known by its team.
@@ -66,40 +66,40 @@ pub enum Account {
 }
 
 impl Account {
-    pub const ALL: [Self; 2] = [Self::Tienda, Self::Outlet];
+    pub(crate) const ALL: [Self; 2] = [Self::Tienda, Self::Outlet];
 
-    pub fn name(self) -> AccountName {
+    pub(crate) fn name(self) -> AccountName {
         AccountName::parse(self.word()).unwrap()
     }
 
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Tienda => "tienda",
             Self::Outlet => "outlet",
         }
     }
 
-    pub fn company(self) -> i64 {
+    pub(crate) fn company(self) -> i64 {
         match self {
             Self::Tienda => 1,
             Self::Outlet => 2,
         }
     }
 
-    pub fn is_live(self) -> bool {
+    pub(crate) fn is_live(self) -> bool {
         self == Self::Outlet
     }
 }
 
 /// Team of the outlet's own shop, and of another shop of its company.
-pub const TEAM: i64 = 4;
-pub const OTHER_TEAM: i64 = 5;
+pub(crate) const TEAM: i64 = 4;
+pub(crate) const OTHER_TEAM: i64 = 5;
 
 /// Something that happens at a time.
 type Act = Box<dyn FnOnce(&mut Month) + Send>;
 
 /// The month.
-pub struct Month {
+pub(crate) struct Month {
     pub shell: Arc<Shell>,
     pub odoo: SimOdoo,
     pub ventipay: SimVentipay,
@@ -114,7 +114,7 @@ pub struct Month {
 }
 
 impl Month {
-    pub async fn new(seed: u64) -> Self {
+    pub(crate) async fn new(seed: u64) -> Self {
         let start: Timestamp = START.parse().unwrap();
         let clock = Arc::new(ManualClock::at(start));
         let ventipay = SimVentipay::start(VentipayOptions::default()).await.unwrap();
@@ -154,22 +154,22 @@ impl Month {
     }
 
     /// Plans something; what is planned for one moment happens in the order it was planned.
-    pub fn at(&mut self, at: Timestamp, act: impl FnOnce(&mut Self) + Send + 'static) {
+    pub(crate) fn at(&mut self, at: Timestamp, act: impl FnOnce(&mut Self) + Send + 'static) {
         self.planned += 1;
         self.acts.insert((at, self.planned), Box::new(act));
     }
 
     /// Plans something so many hours from now.
-    pub fn in_hours(&mut self, hours: i64, act: impl FnOnce(&mut Self) + Send + 'static) {
+    pub(crate) fn in_hours(&mut self, hours: i64, act: impl FnOnce(&mut Self) + Send + 'static) {
         self.at(self.now() + SignedDuration::from_hours(hours), act);
     }
 
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
     /// The month passes.
-    pub async fn pass(&mut self) {
+    pub(crate) async fn pass(&mut self) {
         let end = self.now() + SignedDuration::from_hours(24 * (DAYS + DAYS_AFTER));
         while self.now() < end {
             let now = self.now() + STEP;
@@ -225,18 +225,18 @@ impl Month {
     }
 
     /// An event of Ventipay's arrives now, by so many seconds too late.
-    pub fn arrives_late(&mut self, account: Account, event: &str, late_s: Option<i64>) {
+    pub(crate) fn arrives_late(&mut self, account: Account, event: &str, late_s: Option<i64>) {
         let body = self.ventipay.body(event).unwrap();
         self.body_arrives(account, body, late_s);
     }
 
     /// An event of Ventipay's arrives now.
-    pub fn arrives(&mut self, account: Account, event: &str) {
+    pub(crate) fn arrives(&mut self, account: Account, event: &str) {
         self.arrives_late(account, event, None);
     }
 
     /// Any signed body arrives now.
-    pub fn body_arrives(&mut self, account: Account, body: Vec<u8>, late_s: Option<i64>) {
+    pub(crate) fn body_arrives(&mut self, account: Account, body: Vec<u8>, late_s: Option<i64>) {
         let webhook = Webhook {
             account: account.name(),
             signature: "t=1,v1=x".to_owned(),
@@ -252,12 +252,12 @@ impl Month {
     }
 
     /// An order of a shop of the account's company.
-    pub fn order(&self, account: Account, total: Money, field: &str, key: &str) -> MadeOrder {
+    pub(crate) fn order(&self, account: Account, total: Money, field: &str, key: &str) -> MadeOrder {
         self.order_of(account, total, field, key, |_| {})
     }
 
     /// The same, changed before it is made.
-    pub fn order_of(
+    pub(crate) fn order_of(
         &self,
         account: Account,
         total: Money,
@@ -282,7 +282,7 @@ impl Month {
         made
     }
 
-    pub fn team(&self, order: i64, team: i64) {
+    pub(crate) fn team(&self, order: i64, team: i64) {
         let given = |tx: &mut concilia_tests::odoo::world::Tx<'_>| {
             tx.update("sale.order", order, |row| row.set("team_id", Cell::Ref(team)))
         };
@@ -290,7 +290,7 @@ impl Month {
     }
 
     /// A customer invoice that is posted: its name.
-    pub fn customer_invoice(&self, account: Account, total: Money) -> String {
+    pub(crate) fn customer_invoice(&self, account: Account, total: Money) -> String {
         let change = |new: &mut NewOrder| new.invoice = Invoice::Posted;
         let order = self.order_of(account, total, "client_order_ref", "-", change);
         let invoice = order.invoice.unwrap();
@@ -298,11 +298,11 @@ impl Month {
     }
 
     /// Somebody pays; nobody is told.
-    pub fn pay(&self, account: Account, amount: Money, field: &str, key: &str) -> Paid {
+    pub(crate) fn pay(&self, account: Account, amount: Money, field: &str, key: &str) -> Paid {
         self.pay_told_by(account, amount, field, key, Families::default())
     }
 
-    pub fn pay_told_by(
+    pub(crate) fn pay_told_by(
         &self,
         account: Account,
         amount: Money,
@@ -321,7 +321,7 @@ impl Month {
     }
 
     /// The type of an event and what it tells of.
-    pub fn told(&self, event: &str) -> (String, Value) {
+    pub(crate) fn told(&self, event: &str) -> (String, Value) {
         self.ventipay.told(event).unwrap()
     }
 }
@@ -335,7 +335,7 @@ fn word(admission: Admission) -> &'static str {
 }
 
 /// What Odoo calls a currency: l10n_cl's `UF` is Ventipay's CLF.
-pub fn odoo_currency(currency: Currency) -> &'static str {
+pub(crate) fn odoo_currency(currency: Currency) -> &'static str {
     if currency == Currency::Clf { "UF" } else { currency.code() }
 }
 
