@@ -71,7 +71,13 @@ pub(crate) struct Expected {
 
 impl Expected {
     /// A payment; one that is booked, on the transaction of this reference.
-    pub(crate) fn paid(&mut self, account: Account, amount: Money, at: Place, reference: Option<&str>) {
+    pub(crate) fn paid(
+        &mut self,
+        account: Account,
+        amount: Money,
+        at: Place,
+        reference: Option<&str>,
+    ) {
         let part = self.sums.entry((account, amount.currency.code())).or_default();
         part.paid += amount.minor;
         *part.at(at) += amount.minor;
@@ -172,9 +178,8 @@ fn oddities(month: &Month, rests: &BTreeMap<String, Rests>) -> Vec<String> {
 /// Nothing that is ordinary is parked, ignored, or waits.
 fn nothing_else(month: &Month, rests: &BTreeMap<String, Rests>) -> Vec<String> {
     let ordinary = rests.iter().filter(|(event, _)| !month.expected.odd.contains_key(*event));
-    let restless = ordinary.filter(|(_, (status, _))| {
-        !["reconciled", "recorded"].contains(&status.as_str())
-    });
+    let restless =
+        ordinary.filter(|(_, (status, _))| !["reconciled", "recorded"].contains(&status.as_str()));
     restless
         .map(|(event, rest)| {
             let told = month.ventipay.told(event).map(|(kind, data)| format!("{kind} {data}"));
@@ -184,10 +189,7 @@ fn nothing_else(month: &Month, rests: &BTreeMap<String, Rests>) -> Vec<String> {
 }
 
 /// paid − refunded = booked + pending + parked, and each of them is what happened.
-fn sums(
-    month: &Month,
-    states: &BTreeMap<concilia_shared::id::StreamId, State>,
-) -> Vec<String> {
+fn sums(month: &Month, states: &BTreeMap<concilia_shared::id::StreamId, State>) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut in_log: Sums = BTreeMap::new();
     for account in Account::ALL {
@@ -250,9 +252,8 @@ impl InOdoo {
             let amount = amount.unwrap();
             if payment.direction == "outbound" {
                 let name = reference.split("-refund-after-").next().unwrap_or_default();
-                let back = refunds
-                    .entry(name.to_owned())
-                    .or_insert((0, Money::new(0, amount.currency)));
+                let back =
+                    refunds.entry(name.to_owned()).or_insert((0, Money::new(0, amount.currency)));
                 back.0 += 1;
                 back.1.minor += amount.minor;
             } else {
@@ -338,7 +339,9 @@ async fn mirrored(month: &Month, rests: &BTreeMap<String, Rests>) -> Vec<String>
         names.find_map(|name| Some(own.get(&name)?["state"].as_str()?.to_owned()))
     };
     let missing = rests.iter().filter(|(event, (status, _))| shown(event).as_ref() != Some(status));
-    missing.map(|(event, rest)| format!("{event} rests as {rest:?}, Odoo shows {:?}", shown(event))).collect()
+    missing
+        .map(|(event, rest)| format!("{event} rests as {rest:?}, Odoo shows {:?}", shown(event)))
+        .collect()
 }
 
 fn own(month: &Month) -> serde_json::Map<String, Value> {

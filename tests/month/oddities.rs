@@ -154,10 +154,6 @@ fn paid(month: &mut Month, account: Account, amount: Money, key: &str) -> String
 }
 
 /// An order in the field all shops use.
-fn order(
-    month: &Month,
-    account: Account,
-    key: &str,
-) -> concilia_tests::odoo::fixtures::MadeOrder {
+fn order(month: &Month, account: Account, key: &str) -> concilia_tests::odoo::fixtures::MadeOrder {
     month.order(account, clp(TOTAL), "client_order_ref", key)
 }

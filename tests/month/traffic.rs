@@ -83,9 +83,7 @@ fn buy(month: &mut Month, number: u32) {
     let (path, field, key) = match (account, month.dice.random_range(0..3)) {
         (Account::Outlet, _) => ("external_id", "client_order_ref", format!("#{number}")),
         // The shop whose plugin sends no external_id, and the one that writes into `origin`.
-        (Account::Tienda, 0) => {
-            ("metadata.wp_order_id", "client_order_ref", format!("W{number}"))
-        }
+        (Account::Tienda, 0) => ("metadata.wp_order_id", "client_order_ref", format!("W{number}")),
         (Account::Tienda, 1) => ("external_id", "client_order_ref", format!("#{number}")),
         (Account::Tienda, _) => ("external_id", "origin", format!("JS-{number}")),
     };
@@ -355,8 +353,7 @@ fn cancel(month: &mut Month, number: u32) {
 /// A customer begins to pay an order in the portal; answers the transaction's reference.
 fn begin(month: &mut Month, number: u32, key: &str) -> String {
     let total = Money::new(7_000, Currency::Clp);
-    let order =
-        month.order(Account::Tienda, total, "client_order_ref", &format!("{key}-{number}"));
+    let order = month.order(Account::Tienda, total, "client_order_ref", &format!("{key}-{number}"));
     month.odoo.portal_transaction(&order.name).1
 }
 

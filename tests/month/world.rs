@@ -173,7 +173,8 @@ impl Month {
         let end = self.now() + SignedDuration::from_hours(24 * (DAYS + DAYS_AFTER));
         while self.now() < end {
             let now = self.now() + STEP;
-            while let Some((at, _)) = self.acts.keys().next().copied().filter(|(at, _)| *at <= now) {
+            while let Some((at, _)) = self.acts.keys().next().copied().filter(|(at, _)| *at <= now)
+            {
                 // Each happens at its own moment.
                 self.clock.set(at.max(self.now()));
                 self.ventipay.set_clock(Some(self.now())).unwrap();
@@ -252,7 +253,13 @@ impl Month {
     }
 
     /// An order of a shop of the account's company.
-    pub(crate) fn order(&self, account: Account, total: Money, field: &str, key: &str) -> MadeOrder {
+    pub(crate) fn order(
+        &self,
+        account: Account,
+        total: Money,
+        field: &str,
+        key: &str,
+    ) -> MadeOrder {
         self.order_of(account, total, field, key, |_| {})
     }
 
@@ -367,8 +374,12 @@ fn endpoint(odoo: &SimOdoo, login: &str, key: &str) -> Endpoint {
 
 fn shell_of(account: Account, odoo: &SimOdoo, ventipay: &SimVentipay) -> AccountShell {
     let own = match account {
-        Account::Tienda => "environment = \"test\"\nmode = \"Hybrid\"\nconnector = \"generic\"\nbook_from = \"2026-11-01T03:00:00Z\"\n",
-        Account::Outlet => "environment = \"live\"\nconnector = \"shopify\"\ndomain = '[[\"team_id\",\"=\",4]]'\n",
+        Account::Tienda => {
+            "environment = \"test\"\nmode = \"Hybrid\"\nconnector = \"generic\"\nbook_from = \"2026-11-01T03:00:00Z\"\n"
+        }
+        Account::Outlet => {
+            "environment = \"live\"\nconnector = \"shopify\"\ndomain = '[[\"team_id\",\"=\",4]]'\n"
+        }
     };
     let word = account.word();
     let mut text = format!(
@@ -379,7 +390,9 @@ fn shell_of(account: Account, odoo: &SimOdoo, ventipay: &SimVentipay) -> Account
     );
     if account == Account::Tienda {
         let api = ventipay.api_url();
-        text.push_str(&format!("[accounts.{word}.ventipay]\nurl = {api:?}\nkey = {VENTIPAY_KEY:?}\n"));
+        text.push_str(&format!(
+            "[accounts.{word}.ventipay]\nurl = {api:?}\nkey = {VENTIPAY_KEY:?}\n"
+        ));
     }
     let config = config::load(&text, []).unwrap().accounts.into_values().next().unwrap();
     let client = OdooClient::new(endpoint(odoo, "concilia-bot", BOT_KEY), account.company());

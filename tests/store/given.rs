@@ -70,6 +70,7 @@ pub(crate) fn arrival_with_body(
             received_at,
             late_s: None,
             fact: Fact::Other,
+            source: None,
         },
         stream: stream_of(account_name, object),
         position: BrokerPosition { stream: BROKER.to_owned(), sequence: position },

@@ -34,6 +34,7 @@ pub(crate) fn paid(account: &str, id: &str, number: u32, minor: i64, seconds: i6
         status: None,
         refunded: false,
         disputed: false,
+        payment: None,
     });
     arrival
 }

@@ -92,7 +92,10 @@ pub(crate) fn no_key(month: &mut Month, key: &str) -> String {
 
 fn cancelled_of(month: &mut Month, account: Account, key: &str) -> String {
     let made = order(month, account, key);
-    month.odoo.edit(|tx| tx.update("sale.order", made.id, |row| row.set("state", "cancel"))).unwrap();
+    month
+        .odoo
+        .edit(|tx| tx.update("sale.order", made.id, |row| row.set("state", "cancel")))
+        .unwrap();
     parked(month, account, clp(TOTAL));
     paid(month, account, clp(TOTAL), key)
 }
@@ -160,9 +163,8 @@ fn begun(month: &Month, key: &str, invoiced: bool) -> (String, i64, Option<i64>)
         new.invoice = if invoiced { Invoice::Posted } else { Invoice::None };
     };
     let made = month.order_of(TIENDA, clp(TOTAL), "client_order_ref", &format!("{key}-p"), change);
-    let named = |id: i64| {
-        month.odoo.look(|tx| tx.get("account.move", id).unwrap().text("name").to_owned())
-    };
+    let named =
+        |id: i64| month.odoo.look(|tx| tx.get("account.move", id).unwrap().text("name").to_owned());
     let document = made.invoice.map_or(made.name, named);
     (month.odoo.portal_transaction(&document).1, made.id, made.invoice)
 }

@@ -54,8 +54,7 @@ impl Actor {
             if key.field.is_none() {
                 key.value.clone_from(&order.name);
             }
-            (told.order, told.invoices) =
-                (Some(order.name), order.invoice.into_iter().collect());
+            (told.order, told.invoices) = (Some(order.name), order.invoice.into_iter().collect());
         }
         if let Some(order) = told.order.clone().filter(|_| case.story.in_portal(case.account)) {
             let document = match told.invoices.first().filter(|_| case.story.is_of_invoice()) {
@@ -128,7 +127,8 @@ impl Actor {
                 self.told(running, succeeded.clone()).await?;
             }
             Story::ChargeFailed => {
-                let charge = Charge::clp(case.total).with("external_id", running.key.value.as_str());
+                let charge =
+                    Charge::clp(case.total).with("external_id", running.key.value.as_str());
                 let event = self.ventipay.charge(charge.failing("insufficient_funds")).await?;
                 self.told(running, event).await?;
             }

@@ -173,8 +173,7 @@ const REFUSED: Expect = Expect { answer: Some(401), status: None, ..ends(("", No
 const RECORDED: Expect = ends(NOTHING);
 const IGNORED: Expect = ends(("ignored", Some("other_environment")));
 
-const BACK: Expect =
-    Expect { also: &[DONE], refunds: 1, checkout: Some("refunded"), ..CREDIT };
+const BACK: Expect = Expect { also: &[DONE], refunds: 1, checkout: Some("refunded"), ..CREDIT };
 const BACK_A: Expect = Expect { mode: Some("A"), ..BACK };
 const IN_PARTS: Expect = Expect { also: &[DONE, DONE], refunds: 2, ..BACK };
 const OUT_OF_ORDER: Expect = Expect { also: &[DONE, AGAIN], ..BACK };
@@ -195,8 +194,7 @@ const SUBSCRIBED: Expect = Expect {
     record: Some(Record { renewals: 1, ..in_state("canceled") }),
     ..ends(DONE)
 };
-const SAVED: Expect =
-    Expect { also: &[NOTHING], record: Some(in_state("archived")), ..ends(DONE) };
+const SAVED: Expect = Expect { also: &[NOTHING], record: Some(in_state("archived")), ..ends(DONE) };
 
 const fn case(account: &'static str, total: i64, story: Story, expect: Expect) -> Case {
     Case { account, total, story, expect }

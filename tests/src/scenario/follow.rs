@@ -36,8 +36,7 @@ impl Actor {
         let begun = main.is_empty();
         match running.case.story {
             Story::OrderArrivesLate if is(main, "pending") && told.order.is_none() => {
-                let order =
-                    self.odoo.order(&running.key, running.case.money(), false).await?;
+                let order = self.odoo.order(&running.key, running.case.money(), false).await?;
                 running.told.order = Some(order.name);
             }
             Story::InvoicedAfterwards if is(main, "reconciled") && told.invoices.is_empty() => {

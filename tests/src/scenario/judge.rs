@@ -292,20 +292,17 @@ mod tests {
             activities: case.expect.record.map_or(0, |record| record.activities),
             renewals: case.expect.record.map_or(0, |record| record.renewals),
         };
-        let events = rows(case).into_iter().map(|row| {
-            (format!("event-{}-{}", row.account, row.event_id), record(&row.status))
-        });
+        let events = rows(case)
+            .into_iter()
+            .map(|row| (format!("event-{}-{}", row.account, row.event_id), record(&row.status)));
         let subject = case.expect.record.map(|wanted| ("dispute-dp_1".to_owned(), wanted.state));
         let checkout = case.expect.checkout.map(|status| ("checkout-chk_1".to_owned(), status));
         let others = subject.into_iter().chain(checkout);
         OdooWorld {
             payments: paid.chain(back).collect(),
             invoices: [(9, invoice("paid"))].into(),
-            transactions: [(
-                "S1".to_owned(),
-                case.expect.transaction.unwrap_or("done").to_owned(),
-            )]
-            .into(),
+            transactions: [("S1".to_owned(), case.expect.transaction.unwrap_or("done").to_owned())]
+                .into(),
             records: events.chain(others.map(|(name, state)| (name, record(state)))).collect(),
         }
     }

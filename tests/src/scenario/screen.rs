@@ -154,9 +154,10 @@ impl Screen {
     /// The order and the invoices a payment is of.
     fn documents(self, rows: &[&Row], told: &Told, world: &OdooWorld) -> String {
         // A payment of an invoice alone names no order.
-        let orders = rows.iter().filter_map(|row| row.odoo.as_ref()).find_map(|booking| {
-            (!booking.orders.is_empty()).then(|| booking.orders.clone())
-        });
+        let orders = rows
+            .iter()
+            .filter_map(|row| row.odoo.as_ref())
+            .find_map(|booking| (!booking.orders.is_empty()).then(|| booking.orders.clone()));
         let mut documents = orders.unwrap_or_default();
         for invoice in told.invoices.iter().filter_map(|id| world.invoices.get(id)) {
             documents.push(format!("{} {}", invoice.name, invoice.payment_state));

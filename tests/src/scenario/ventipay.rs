@@ -52,11 +52,7 @@ impl Ventipay {
     }
 
     /// A checkout made for `reference` and canceled on Ventipay's page: its id, and the event's.
-    pub async fn canceled(
-        &self,
-        amount: i64,
-        reference: &str,
-    ) -> anyhow::Result<(String, String)> {
+    pub async fn canceled(&self, amount: i64, reference: &str) -> anyhow::Result<(String, String)> {
         let wanted = json!({
             "currency": "clp", "items": [{"unit_price": amount, "quantity": 1}],
             "external_id": reference, "authorize": true,
