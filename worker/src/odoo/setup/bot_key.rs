@@ -57,7 +57,7 @@ pub(super) async fn ensure_key(
     let mut old = None;
     let change = match read_key(path).await? {
         None => Change::Created,
-        Some(key) if works(records.rpc, request, &key).await? => {
+        Some(key) if will_work(records, request, bot, &key).await? => {
             let kept = keys(records, bot).await?;
             let ends = end_of(records.series, &key, &kept, request.now);
             let Some((repair, row)) = ends else {
@@ -188,6 +188,27 @@ async fn works(admin: &Rpc, request: &SetupRequest, key: &Secret) -> Result<bool
     let endpoint = Endpoint { login, key: key.clone(), ..admin.endpoint().clone() };
     let check = async { Rpc::new(endpoint)?.check_login().await };
     check.await.map_err(|source| SetupError::Call { step: STEP, source })
+}
+
+/// Whether a key works, or will once the bot is revived: in a plan an archived bot is still
+/// asleep, and so are its keys.
+async fn will_work(
+    records: &Records<'_>,
+    request: &SetupRequest,
+    bot: i64,
+    key: &Secret,
+) -> Result<bool, SetupError> {
+    if works(records.rpc, request, key).await? {
+        return Ok(true);
+    }
+    let asleep = json!([["id", "=", bot], ["active", "=", false]]);
+    if !records.is_plan() || records.search(STEP, "res.users", asleep, &["login"]).await?.is_empty()
+    {
+        return Ok(false);
+    }
+    let names = [name_of(key), KEY_NAME.to_owned()];
+    let kept = keys(records, bot).await?;
+    Ok(kept.iter().any(|row| names.iter().any(|name| text(row, "name") == name)))
 }
 
 async fn make_key(records: &Records<'_>, bot: i64) -> Result<Secret, SetupError> {
