@@ -8,6 +8,7 @@ use concilia_shared::money::{Currency, Money};
 use concilia_shared::secret::Secret;
 use concilia_tests::odoo::fixtures::{Invoice, NewOrder};
 use concilia_tests::odoo::{Series, SimOdoo, SimOdooOptions, seed};
+use concilia_worker::clock::{Clock as _, SystemClock};
 use concilia_worker::domain::observe::{Accepted, Book, Command, Lookup, Outcome, Probe};
 use concilia_worker::odoo::Odoo;
 use concilia_worker::odoo::client::Client;
@@ -36,7 +37,7 @@ fn request() -> SetupRequest {
         bot_email: Some("concilia@example.com".to_owned()),
         journal_code: None,
         bot_key_file: None,
-        now: jiff::Timestamp::now(),
+        now: SystemClock.now(),
     }
 }
 

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use concilia_shared::config::{Environment, Transport};
 use concilia_shared::secret::Secret;
+use concilia_worker::clock::{Clock as _, SystemClock};
 use concilia_worker::domain::reason::NotReady;
 use concilia_worker::odoo::client::Client;
 use concilia_worker::odoo::setup::{Change, SetupReport, SetupRequest, setup};
@@ -60,7 +61,7 @@ fn request(key_file: &Path) -> SetupRequest {
         bot_email: None,
         journal_code: None,
         bot_key_file: Some(key_file.to_owned()),
-        now: jiff::Timestamp::now(),
+        now: SystemClock.now(),
     }
 }
 

@@ -319,7 +319,7 @@ mod tests {
         );
     }
 
-    fn kept(name: &str, until: serde_json::Value) -> Row {
+    fn kept(name: &str, until: &serde_json::Value) -> Row {
         serde_json::from_value(json!({"id": 4, "name": name, "expiration_date": until})).unwrap()
     }
 
@@ -331,22 +331,22 @@ mod tests {
 
     #[test]
     fn a_key_is_renewed_fourteen_days_before_it_ends() {
-        let named = |until: &str| [kept("Concilia 01234567", json!(until))];
+        let named = |until: &str| [kept("Concilia 01234567", &json!(until))];
         assert_eq!(why(19, &named("2026-12-08 12:00:00")), None);
         assert_eq!(
             why(19, &named("2026-12-08 11:59:59")),
             Some(("ends on 2026-12-08".to_owned(), Some(4)))
         );
         assert_eq!(why(17, &named("2026-12-08 11:59:59")), None);
-        let another = [kept("Concilia ffffffff", json!("2026-11-25 00:00:00"))];
+        let another = [kept("Concilia ffffffff", &json!("2026-11-25 00:00:00"))];
         assert_eq!(why(18, &another), None, "another machine's key is none of ours");
     }
 
     #[test]
     fn a_key_without_end_is_replaced_and_taken_away_where_it_is_known() {
-        let endless = kept("Concilia", json!(false));
+        let endless = kept("Concilia", &json!(false));
         let never = "never ends".to_owned();
-        assert_eq!(why(18, &[endless.clone()]), Some((never.clone(), Some(4))));
+        assert_eq!(why(18, std::slice::from_ref(&endless)), Some((never.clone(), Some(4))));
         assert_eq!(why(18, &[endless.clone(), endless]), Some((never, None)));
         assert_eq!(why(18, &[]), None, "a person made it");
     }
