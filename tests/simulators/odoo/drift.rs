@@ -168,7 +168,7 @@ const DRIFTS: &[Drift] = &[
                 "account.payment.method.line",
                 "method_line_in_company_1",
                 "payment_account_id",
-            )
+            );
         },
         "Inbound payment method line on journal BNK1 has no account.",
         true,
@@ -187,7 +187,7 @@ const DRIFTS: &[Drift] = &[
                 "account.payment.method.line",
                 "method_line_in_company_1",
                 "payment_provider_id",
-            )
+            );
         },
         "has lost its provider",
         true,
@@ -218,7 +218,7 @@ const DRIFTS: &[Drift] = &[
         "journal in dollars",
         |tx| {
             tx.update("account.journal", seed::BANK, |row| row.set("currency_id", Value::Ref(1)))
-                .unwrap()
+                .unwrap();
         },
         "Journal BNK1 is in another currency than the company.",
         false,
@@ -325,7 +325,7 @@ const DRIFTS: &[Drift] = &[
                 "view_ventipay_dispute_form",
                 "arch",
                 "<form><field name=\"x_name\"/></form>",
-            )
+            );
         },
         "Menu Ventipay, Disputes, with its views has another text in its form.",
         true,
