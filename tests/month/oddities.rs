@@ -105,7 +105,7 @@ const TABLE: [Oddity; COUNT] = [
     parked("refund_above_payment", "more goes back than was paid", tellings::refund_above),
     parked("refund_unclear", "a refund that names no amount", tellings::refund_unclear),
     pending("not_booked_yet", "a refund of a payment nobody tells", tellings::refund_of_untold),
-    pending("not_refunded_yet", "a refund Ventipay does not show", tellings::refund_not_shown),
+    parked("contradicted_by_ventipay", "a refund Ventipay never shows", tellings::refund_not_shown),
     parked("canceled_after_payment", "canceled after it was paid", tellings::canceled_after),
     recorded("overtaken", "canceled, while Ventipay says paid", tellings::canceled_but_paid),
     parked("transaction_mismatch", "a charge of another amount", objects::charge_differs),

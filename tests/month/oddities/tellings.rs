@@ -222,7 +222,7 @@ pub(crate) fn refund_not_shown(month: &mut Month, key: &str) -> String {
     let (_, mut data) = month.told(&event);
     data["refunded"] = json!(true);
     data["refunded_amount"] = json!(700);
-    month.expected.went_back(TIENDA, clp(700), Place::Pending, None);
+    month.expected.went_back(TIENDA, clp(700), Place::Parked, None);
     emitted(month, TIENDA, "checkout.refunded", &data, 26)
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use concilia_shared::config;
 use concilia_shared::id::StreamId;
+use concilia_shared::money::Money;
 use concilia_shared::secret::Secret;
 use concilia_worker::domain::event::Event;
 use concilia_worker::store::{self, EventStore};
@@ -72,11 +73,14 @@ impl System {
         .await;
     }
 
-    /// Each booking of the log stands in Odoo once, with its amount, and nothing else does.
+    /// Each booking and each refund of the log stands in Odoo once, with its amount, and nothing
+    /// else does.
     async fn odoo_holds_what_the_log_says(&self, rows: &[Row]) {
         let mut told = BTreeMap::new();
         for row in rows.iter().filter(|row| row.status == "reconciled") {
-            if row.event_type.as_deref() == Some("checkout.canceled") {
+            // What these put into Odoo is no payment.
+            let others = ["checkout.canceled", "checkout.refunded", "payment.refunded"];
+            if row.event_type.as_deref().is_some_and(|told| others.contains(&told)) {
                 continue;
             }
             let booking = row.odoo.as_ref().expect("a reconciled event says what is in Odoo");
@@ -87,15 +91,23 @@ impl System {
         assert_eq!(self.shop.booked(), told, "Odoo and the log differ");
 
         let mut booked = BTreeSet::new();
+        let mut refunded: BTreeMap<String, Money> = BTreeMap::new();
         let log = self.log().await;
-        views::follow(log.as_ref(), |recorded| {
-            if let Event::Booked { booking, .. } = &recorded.event {
+        views::follow(log.as_ref(), |recorded| match &recorded.event {
+            Event::Booked { booking, .. } => {
                 let first = booked.insert(booking.transaction.clone());
                 assert!(first, "the log books {} twice", booking.transaction);
             }
+            Event::Refunded { refund, .. } => {
+                let checkout = recorded.stream.object().trim_start_matches("checkout-").to_owned();
+                let none = Money::new(0, refund.amount.currency);
+                refunded.entry(checkout).or_insert(none).minor += refund.amount.minor;
+            }
+            _ => {}
         })
         .await
         .expect("the log reads");
+        assert_eq!(self.shop.refunded(), refunded, "Odoo and the log differ in what went back");
         let streams: BTreeSet<&str> = rows.iter().map(|row| row.stream.as_str()).collect();
         for stream in streams {
             let stream = StreamId::parse(stream).expect("a stream's name reads");

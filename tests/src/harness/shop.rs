@@ -14,7 +14,7 @@ use super::config::DATABASE;
 use super::http::MARKER;
 use super::system::System;
 use crate::odoo::faults::{Hold, Kind, Operation};
-use crate::odoo::fixtures::{self, NewOrder};
+use crate::odoo::fixtures::{self, NewOrder, PaymentRow};
 use crate::odoo::value::{Amount, Record};
 use crate::odoo::world::Tx;
 use crate::odoo::{Login, SimOdoo, SimOdooOptions};
@@ -137,18 +137,17 @@ impl Shop {
         self.odoo.counters().writes
     }
 
-    /// Every payment by its checkout, with its amount. Panics if one stands there twice, if one
-    /// is nobody's, or if transaction, external id and payment do not go together.
+    /// Every payment by its checkout, with its amount, whatever went back of it. Panics if one
+    /// stands there twice, if one is nobody's, or if transaction, external id and payment do not
+    /// go together.
     pub fn booked(&self) -> BTreeMap<String, Money> {
         let mut booked = BTreeMap::new();
         let names = self.odoo.look(names);
-        for payment in self.odoo.payments() {
+        for payment in self.odoo.payments().iter().filter(|payment| !is_refund(payment)) {
             let reference = payment.transaction.as_deref().unwrap_or_default();
             let checkout = names.get(reference);
             let checkout = checkout.unwrap_or_else(|| panic!("of no checkout: {payment:?}"));
-            let currency = Currency::parse(&payment.currency).expect("a known currency");
-            let amount = Money::from_decimal(&payment.amount, currency).expect("an amount");
-            let before = booked.insert(checkout.clone(), amount);
+            let before = booked.insert(checkout.clone(), amount(payment));
             assert_eq!(before, None, "{checkout} stands in Odoo twice");
         }
         let done: BTreeSet<String> = self.odoo.look(done_transactions);
@@ -156,6 +155,23 @@ impl Shop {
         assert_eq!(done, booked.keys().collect(), "transactions and payments differ");
         assert_eq!(names.len(), booked.len(), "external ids and payments differ: {names:?}");
         booked
+    }
+
+    /// What went back of each checkout, by its name in Odoo. Panics if one refund stands there
+    /// twice, or is of no name.
+    pub fn refunded(&self) -> BTreeMap<String, Money> {
+        let mut refunds = BTreeSet::new();
+        let mut refunded: BTreeMap<String, Money> = BTreeMap::new();
+        for refund in self.odoo.payments().iter().filter(|payment| is_refund(payment)) {
+            let name = refund.transaction.clone().unwrap_or_default();
+            assert!(refunds.insert(name.clone()), "{name} stands in Odoo twice");
+            let part = amount(refund);
+            let (checkout, _) =
+                name.split_once(AFTER).unwrap_or_else(|| panic!("of no payment: {refund:?}"));
+            let none = Money::new(0, part.currency);
+            refunded.entry(checkout.to_owned()).or_insert(none).minor += part.minor;
+        }
+        refunded
     }
 
     /// How often Odoo was called so far, and how often of it to book.
@@ -201,8 +217,21 @@ impl Shop {
     }
 }
 
+/// What stands in the name of a refund between the payment's and what was refunded before.
+const AFTER: &str = "-refund-after-";
+
+fn is_refund(payment: &PaymentRow) -> bool {
+    payment.direction == "outbound"
+}
+
+fn amount(payment: &PaymentRow) -> Money {
+    let currency = Currency::parse(&payment.currency).expect("a known currency");
+    Money::from_decimal(&payment.amount, currency).expect("an amount")
+}
+
 fn done_transactions(tx: &Tx<'_>) -> BTreeSet<String> {
     let done = tx.rows("payment.transaction").filter(|(_, row)| row.text("state") == "done");
+    let done = done.filter(|(_, row)| row.text("operation") != "refund");
     done.map(|(_, row)| row.text("reference").to_owned()).collect()
 }
 
@@ -210,6 +239,7 @@ fn done_transactions(tx: &Tx<'_>) -> BTreeSet<String> {
 fn names(tx: &Tx<'_>) -> BTreeMap<String, String> {
     let ours = tx.rows("ir.model.data").filter(|(_, row)| row.text("module") == "concilia");
     let ours = ours.filter(|(_, row)| row.text("name").starts_with("chk_"));
+    let ours = ours.filter(|(_, row)| !row.text("name").contains(AFTER));
     ours.filter_map(|(_, row)| {
         let transaction = tx.get("payment.transaction", row.int("res_id"))?;
         Some((transaction.text("reference").to_owned(), row.text("name").to_owned()))

@@ -149,11 +149,11 @@ pub async fn show(
         }
         for some in rows.chunks(ROWS_AT_ONCE) {
             match odoo.record(some).await {
-                Ok(recorded) => {
-                    if !judge(account, some, &recorded) {
-                        return Ok(false);
-                    }
-                }
+                Ok(recorded) => match judge(account, some, &recorded) {
+                    Shown::Here => {}
+                    Shown::Later => return Ok(true),
+                    Shown::Nowhere => return Ok(false),
+                },
                 // The next event that is settled says what is wrong, where anything is.
                 Err(OdooError::NotReady(why)) => {
                     tracing::warn!(account = %account.name, ?why, "Odoo cannot show the log: run `concilia-worker odoo check`");
@@ -176,19 +176,32 @@ pub async fn show(
     Ok(true)
 }
 
-/// Whether the batch counts as shown. What Odoo refuses of a row is said once and passed over: a
-/// list for people must not stop at one row.
-fn judge(account: &AccountShell, rows: &[Record], recorded: &[Recorded]) -> bool {
+/// What came of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// It counts as shown.
+    Here,
+    /// Somebody else was at it: the next turn shows it.
+    Later,
+    /// Odoo has no place for it until somebody runs `odoo setup`.
+    Nowhere,
+}
+
+/// What came of a batch. What Odoo refuses of a row is said once and passed over: a list for
+/// people must not stop at one row.
+fn judge(account: &AccountShell, rows: &[Record], recorded: &[Recorded]) -> Shown {
+    let mut shown = Shown::Here;
     for (row, recorded) in rows.iter().zip(recorded) {
         match recorded {
             Recorded::Done(_) | Recorded::Same => {}
-            Recorded::NoModels | Recorded::Again => return false,
+            Recorded::NoModels => return Shown::Nowhere,
+            Recorded::Again => shown = Shown::Later,
             other => {
                 tracing::warn!(account = %account.name, row = row.name(), ?other, "a row is not shown in Odoo");
             }
         }
     }
-    true
+    shown
 }
 
 async fn add_payloads(

@@ -208,7 +208,8 @@ fn judge_booked(
     }
     let own = lookup.names.first().map(|name| name.as_str());
     match odoo.booked_name.as_deref() {
-        Some(name) if Some(name) != own => {
+        // A transaction of another name was not made for this invoice: a charge confirmed it.
+        Some(name) if Some(name) != own || name != booking.transaction => {
             Verdict::Recorded(RecordReason::BookedElsewhere { name: name.to_owned() })
         }
         _ => Verdict::Booked(Box::new(booking.clone()), None, None),

@@ -85,7 +85,8 @@ pub(super) fn judge(
 }
 
 /// Booked under our own name: confirmed by this event, though nobody wrote it down. Under another
-/// of its names, its own event tells it.
+/// of its names, its own event tells it; and so it is where the transaction itself is called as
+/// we are: it was made for the payment by its invoice's event, for none is made here.
 fn judge_booked(
     payment: &PaymentTold,
     name: &PaymentName,
@@ -97,6 +98,9 @@ fn judge_booked(
             Verdict::Recorded(RecordReason::BookedElsewhere { name: by.to_owned() })
         }
         _ if payment.result == PaymentResult::Failed => NOTHING,
+        _ if payment.amount == Some(booking.amount) && booking.transaction == name.as_str() => {
+            Verdict::Recorded(RecordReason::ToldBefore)
+        }
         _ if payment.amount == Some(booking.amount) => {
             Verdict::Booked(Box::new(booking.clone()), None, Some(Mode::A))
         }

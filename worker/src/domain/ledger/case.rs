@@ -129,7 +129,8 @@ impl Case {
                 let amount =
                     Money::from_decimal(amount, Currency::parse(currency).unwrap()).unwrap();
                 let name = after(rest, "as").unwrap_or("chk_1");
-                self.seen.odoo.booked = Some(booking(name, amount));
+                let transaction = after(rest, "confirming").unwrap_or(name);
+                self.seen.odoo.booked = Some(booking(transaction, amount));
                 self.seen.odoo.booked_name = Some(name.to_owned());
                 self.seen.odoo.booked_currency =
                     Some(after(rest, "in").unwrap_or(currency).to_owned());
