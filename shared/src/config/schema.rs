@@ -405,7 +405,7 @@ pub enum UfPolicy {
     #[default]
     #[serde(rename = "auto")]
     Auto,
-    /// `UF` of l10n_cl: active, two decimals.
+    /// `UF` of `l10n_cl`: active, two decimals.
     #[serde(rename = "UF")]
     Uf,
     /// `CLF` of the base: inactive until somebody activates it, four decimals.

@@ -73,7 +73,7 @@ impl Bench {
             Plan::Rest(verdict) => return Ok(verdict),
             Plan::LookUp(lookup) => lookup,
         };
-        let odoo = self.look(lookup.clone()).await?;
+        let odoo = self.look(lookup.as_ref().clone()).await?;
         let seen = Seen { odoo, ventipay: AtVentipay::NotAsked, customer: None, card: None };
         match decide(told, &state, &lookup, &seen, settings) {
             Decision::Rest(verdict) => Ok(verdict),

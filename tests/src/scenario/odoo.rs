@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// What it takes to go down, and the pause between looks whether it is up again.
 const GOING_DOWN: Duration = Duration::from_millis(200);
 
-/// What l10n_cl calls the Unidad de Fomento (`odoo-api-2.md` 2).
+/// What `l10n_cl` calls the Unidad de Fomento (`odoo-api-2.md` 2).
 const UF: &str = "UF";
 
 /// The control routes of a simulated Odoo.

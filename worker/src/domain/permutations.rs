@@ -38,6 +38,7 @@ const PAID: i64 = 1_000;
 
 /// What happened at Ventipay, and stands there when anything of it arrives.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 struct Story {
     mode: Mode,
     asked: bool,

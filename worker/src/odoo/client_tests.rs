@@ -287,7 +287,7 @@ async fn refunds_travel_by_their_own_action_and_outcomes_stay_in_the_order_asked
     let outcomes = client.perform(&commands).await.unwrap();
     assert_eq!(outcomes.len(), commands.len());
     for (command, outcome) in commands.iter().zip(outcomes) {
-        assert_eq!(outcome, Outcome::Changed { what: command.name().to_string() });
+        assert_eq!(outcome, Outcome::Changed { what: command.name() });
     }
     let script = script.lock().unwrap();
     let asked: Vec<&Value> = script.calls[1..].iter().map(|(_, body)| &body["ids"][0]).collect();

@@ -129,7 +129,7 @@ struct Planner<'a> {
 /// What one event comes to.
 enum Found {
     Rests,
-    Fact(Event),
+    Fact(Box<Event>),
     Do(Box<Command>),
     Learn(CheckoutId),
     Trouble(PendingReason),
@@ -217,7 +217,8 @@ impl Planner<'_> {
 
     fn fact(&self, told: &Told, verdict: Verdict) -> Found {
         let now = self.shell.clock.now();
-        Found::Fact(decide::rest(told, verdict, &self.shell.schedule, now, Jitter(0)))
+        let event = decide::rest(told, verdict, &self.shell.schedule, now, Jitter(0));
+        Found::Fact(Box::new(event))
     }
 
     /// Takes what was found for done, so that the stream's next event is judged by it.
@@ -239,7 +240,7 @@ impl Planner<'_> {
                 }
                 return (does(&command), words::command(&command, lang));
             }
-            Found::Fact(event) => event,
+            Found::Fact(event) => *event,
         };
         state.apply(&event);
         let would = match &event {

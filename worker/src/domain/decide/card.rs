@@ -4,7 +4,7 @@
 
 use concilia_shared::config::CardPolicy;
 
-use super::{Plan, Seen, Verdict, customer};
+use super::{Seen, Verdict, customer};
 use crate::domain::event::Matched;
 use crate::domain::fact::CardEnrolled;
 use crate::domain::interpret::card_shown;
@@ -23,11 +23,11 @@ pub(super) fn lookup(
     enrolled: &CardEnrolled,
     settings: &Settings,
     body: &[u8],
-) -> Result<Lookup, Plan> {
+) -> Result<Lookup, Verdict> {
     let card = card_shown(body);
     let method = enrolled.payment_method.clone().filter(|_| settings.asks_ventipay);
     if card.is_none() && method.is_none() {
-        return Err(Plan::Rest(Verdict::Parked(ParkReason::CardUnclear)));
+        return Err(Verdict::Parked(ParkReason::CardUnclear));
     }
     Ok(Lookup {
         customer: customer(Some(body), enrolled.customer.as_ref(), settings),

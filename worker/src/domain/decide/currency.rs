@@ -1,7 +1,7 @@
 //! Which currency of Odoo's is which of Ventipay's, and whether an amount can be written in it.
 //!
 //! Codes agree, but for the Unidad de Fomento: Ventipay's `CLF` has four decimals, and Odoo holds
-//! it twice, as `CLF` with four and as `UF` of l10n_cl with two (`odoo-api-2.md` 2). Nothing is
+//! it twice, as `CLF` with four and as `UF` of `l10n_cl` with two (`odoo-api-2.md` 2). Nothing is
 //! ever converted.
 
 use concilia_shared::config::UfPolicy;
@@ -11,7 +11,7 @@ use super::Verdict;
 use crate::domain::reason::ParkReason;
 use crate::domain::settings::Settings;
 
-/// Name of the Unidad de Fomento of l10n_cl.
+/// Name of the Unidad de Fomento of `l10n_cl`.
 const UF: &str = "UF";
 
 /// Minor units of CLF in the least amount `UF` can hold: a hundredth.

@@ -74,10 +74,11 @@ pub(super) fn judge(
         Some(known) if known.is_final() => return Err(contradiction(known, dispute.state)),
         _ => {}
     }
-    if now == DisputeState::Lost && settings.lost_disputes == DisputePolicy::Book {
-        if let Some(refund) = taken_back(told, dispute, state, lookup, &seen.odoo)? {
-            return Ok((Command::Refund(Box::new(refund)), None));
-        }
+    if now == DisputeState::Lost
+        && settings.lost_disputes == DisputePolicy::Book
+        && let Some(refund) = taken_back(told, dispute, state, lookup, &seen.odoo)?
+    {
+        return Ok((Command::Refund(Box::new(refund)), None));
     }
     let record = record(told, dispute, now, state, lookup, seen, settings);
     Ok((Command::Record(Box::new(Record::Dispute(Box::new(record)))), None))

@@ -12,6 +12,7 @@ use super::{BY_HAND, Seen, Verdict, currency, customer, unknown_to_ventipay};
 use crate::domain::event::{Booking, Matched};
 use crate::domain::fact::{InvoiceState, InvoiceTold};
 use crate::domain::interpret::match_keys;
+use crate::domain::name::PaymentName;
 use crate::domain::observe::{
     Accepted, Ask, AtVentipay, Command, FoundInvoices, InOdoo, Invoice, Lookup, MakeInvoice,
     PayInvoice, Probe, Transaction,
@@ -206,7 +207,7 @@ fn judge_booked(
             format!("{} {} ({state})", booking.amount.to_decimal(), booking.amount.currency);
         return Verdict::Parked(ParkReason::BookedDifferently { paid: amount, booked });
     }
-    let own = lookup.names.first().map(|name| name.as_str());
+    let own = lookup.names.first().map(PaymentName::as_str);
     match odoo.booked_name.as_deref() {
         // A transaction of another name was not made for this invoice: a charge confirmed it.
         Some(name) if Some(name) != own || name != booking.transaction => {

@@ -95,7 +95,7 @@ pub enum Plan {
     /// The log alone tells.
     Rest(Verdict),
     /// Somebody must be asked first.
-    LookUp(Lookup),
+    LookUp(Box<Lookup>),
 }
 
 /// What [`decide`] found.
@@ -148,7 +148,7 @@ pub fn plan(told: &Told, state: &State, settings: &Settings, body: Option<&[u8]>
         return Plan::Rest(Verdict::Pending(PendingReason::NotReady { why: NotReady::NoOdoo }));
     }
     // Erased payloads hold back only what is found by their keys.
-    let keys = body.ok_or(Plan::Rest(Verdict::Parked(ParkReason::PayloadErased)));
+    let keys = body.ok_or(Verdict::Parked(ParkReason::PayloadErased));
     let lookup = match &told.webhook.fact {
         Fact::CheckoutPaid(paid) => keys.map(|body| paid::lookup(told, paid, settings, body)),
         Fact::CheckoutCanceled(canceled) => {
@@ -164,11 +164,9 @@ pub fn plan(told: &Told, state: &State, settings: &Settings, body: Option<&[u8]>
             keys.map(|body| invoice::lookup(told, invoice, settings, body))
         }
         Fact::CardEnrolled(card) => keys.and_then(|body| card::lookup(card, settings, body)),
-        Fact::Other | Fact::Unreadable { .. } => {
-            Err(Plan::Rest(Verdict::Recorded(RecordReason::NothingToDo)))
-        }
+        Fact::Other | Fact::Unreadable { .. } => Err(Verdict::Recorded(RecordReason::NothingToDo)),
     };
-    lookup.map_or_else(|rest| rest, Plan::LookUp)
+    lookup.map_or_else(Plan::Rest, |lookup| Plan::LookUp(Box::new(lookup)))
 }
 
 /// Judges an event by what was seen, or says what to do. `lookup` is what was asked.
@@ -188,7 +186,7 @@ pub fn decide(
         Fact::PaymentTold(payment) => payment::judge(told, payment, lookup, seen, settings),
         Fact::DisputeTold(dispute) => dispute::judge(told, dispute, state, lookup, seen, settings),
         Fact::SubscriptionTold(subscription) => {
-            subscription::judge(subscription, state, seen, settings)
+            Ok((subscription::record(subscription, state, seen, settings), None))
         }
         Fact::InvoiceTold(invoice) => invoice::judge(told, invoice, state, lookup, seen, settings),
         Fact::CardEnrolled(card) => card::judge(card, seen, settings),

@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 
 use super::{Seen, Verdict, customer};
-use crate::domain::event::Matched;
 use crate::domain::fact::{Fact, SubscriptionState, SubscriptionTold};
 use crate::domain::observe::{Ask, AtVentipay, Command, Lookup};
 use crate::domain::reason::RecordReason;
@@ -74,13 +73,13 @@ pub(super) fn lookup(
     }
 }
 
-/// Judges by what was seen, or says what to do in Odoo.
-pub(super) fn judge(
+/// What its record says, by what was seen.
+pub(super) fn record(
     subscription: &SubscriptionTold,
     state: &State,
     seen: &Seen,
     settings: &Settings,
-) -> Result<(Command, Option<Matched>), Verdict> {
+) -> Command {
     let shown = match &seen.ventipay {
         AtVentipay::Subscription(now) => Some(now),
         _ => None,
@@ -106,7 +105,7 @@ pub(super) fn judge(
         customer: seen.customer.clone(),
         activities: Vec::new(),
     };
-    Ok((Command::Record(Box::new(Record::Subscription(Box::new(record)))), None))
+    Command::Record(Box::new(Record::Subscription(Box::new(record))))
 }
 
 /// How often it was renewed: activated again, for another period.

@@ -87,6 +87,7 @@ impl Case {
         case
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each word of the ledger")]
     fn given(&mut self, words: &[&str]) {
         match words {
             ["setting", rest @ ..] => self.setting(rest),

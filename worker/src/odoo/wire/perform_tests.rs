@@ -65,20 +65,20 @@ fn complete() -> Command {
 }
 
 /// What comes of a command that was answered so; what is not given is `false`.
-fn answered(command: Command, given: &Value) -> Result<Outcome, NotReady> {
+fn answered(command: &Command, given: &Value) -> Result<Outcome, NotReady> {
     let mut item = json!({"name": "chk_1", "why": false, "detail": false, "booking": false, "transaction": false});
     for (key, value) in given.as_object().unwrap() {
         item[key] = value.clone();
     }
-    let action = perform::action(&command);
+    let action = perform::action(command);
     let answer = json!({"protocol": actions::PROTOCOL, "action": action.kind, "version": actions::VERSION,
                         "database": "uuid-1", "items": [item]});
-    let mut told = perform::answer(enveloped(&answer), &action, &[&command])?;
+    let mut told = perform::answer(enveloped(&answer), &action, &[command])?;
     Ok(told.answer.remove(0))
 }
 
 fn outcome(given: &Value) -> Result<Outcome, NotReady> {
-    answered(book(), given)
+    answered(&book(), given)
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn a_refund_that_is_entered_or_was_before_comes_back_with_its_payment() {
                      "date": "2026-11-22", "credit_note": "/"});
     for status in ["booked", "already"] {
         let given = json!({"name": "chk_1-refund-after-10000", "status": status, "booking": booked(), "refund": row});
-        let outcome = answered(refund(Currency::Clp, "CLP"), &given).unwrap();
+        let outcome = answered(&refund(Currency::Clp, "CLP"), &given).unwrap();
         let Outcome::Refunded(refund, booking) = outcome else { panic!("{outcome:?}") };
         assert_eq!(refund.refunded, Money::new(15_000, Currency::Clp));
         assert_eq!(
@@ -157,7 +157,7 @@ fn a_refund_that_is_entered_or_was_before_comes_back_with_its_payment() {
     }
     let given =
         json!({"name": "chk_1-refund-after-10000", "status": "booked", "booking": booked()});
-    let why = answered(refund(Currency::Clp, "CLP"), &given).unwrap_err();
+    let why = answered(&refund(Currency::Clp, "CLP"), &given).unwrap_err();
     assert_eq!(why, NotReady::ActionMissing, "entered, but nobody says what");
 }
 
@@ -183,7 +183,7 @@ fn a_failed_payment_and_a_paid_invoice_are_written_as_documented() {
              "invoice": {"id": 9, "name": "FAC 000001", "total": "15990", "residual": "0", "state": "posted"}}])
     );
     let failed = json!({"status": "errored", "transaction": "S00042-1"});
-    let outcome = answered(Command::Fail(cancel), &failed).unwrap();
+    let outcome = answered(&Command::Fail(cancel), &failed).unwrap();
     assert_eq!(outcome, Outcome::Failed { transaction: "S00042-1".to_owned() });
 }
 
@@ -248,15 +248,15 @@ fn a_document_without_a_name_has_odoo_s_sign_for_it() {
 fn a_cancelled_transaction_is_told_to_whoever_cancelled_and_to_nobody_else() {
     let given = json!({"status": "canceled", "transaction": "S00042-1"});
     let canceled = Outcome::Canceled { transaction: "S00042-1".to_owned() };
-    assert_eq!(answered(cancel(), &given), Ok(canceled));
+    assert_eq!(answered(&cancel(), &given), Ok(canceled));
     for command in [book(), confirm(), complete()] {
-        assert_eq!(answered(command, &given), Err(NotReady::ActionMissing));
+        assert_eq!(answered(&command, &given), Err(NotReady::ActionMissing));
     }
     let booked = json!({"status": "booked", "booking": booked()});
-    assert_eq!(answered(cancel(), &booked), Err(NotReady::ActionMissing));
-    let already = answered(cancel(), &json!({"status": "already", "booking": booked["booking"]}));
+    assert_eq!(answered(&cancel(), &booked), Err(NotReady::ActionMissing));
+    let already = answered(&cancel(), &json!({"status": "already", "booking": booked["booking"]}));
     assert!(matches!(already, Ok(Outcome::Already(_))), "{already:?}");
     for command in [confirm(), complete()] {
-        assert!(matches!(answered(command, &booked), Ok(Outcome::Booked(_))));
+        assert!(matches!(answered(&command, &booked), Ok(Outcome::Booked(_))));
     }
 }

@@ -189,7 +189,8 @@ fn invoices_arrive_with_the_transactions_they_are_linked_to_in_the_order_asked()
     let invoices = json!([{"field": "name", "value": "F", "invoices": []}, {"field": "ref", "value": "F", "invoices": [found]}]);
     let items = json!([{"name": "chk_1", "booked": false, "transactions": [], "candidates": [], "probes": [], "invoices": invoices}]);
     let told =
-        observe::answer(observed(&json!({"items": items})), &[lookup.clone()], None).unwrap();
+        observe::answer(observed(&json!({"items": items})), std::slice::from_ref(&lookup), None)
+            .unwrap();
     let seen = &told.answer[0].invoices;
     assert_eq!((seen[0].invoices.len(), &seen[1].probe), (0, &probe("ref")));
     assert_eq!((seen[1].invoices[0].0.id, seen[1].invoices[0].1.len()), (9, 1));
