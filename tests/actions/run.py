@@ -28,7 +28,8 @@ TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(ACTIONS.
 SHA256 = {name: hashlib.sha256(text.strip(" \n\r\t").encode()).hexdigest() for name, text in TEXTS.items()}
 # What several texts hold letter by letter: from, to, and which of them. record.py takes of it what it needs.
 SHARED = [("# -- the same in every action", "# -- end of what is the same --", ("observe", "book", "refund")),
-          ("# -- the same in book.py and refund.py", "# -- end of what book.py and refund.py share --", ("book", "refund"))]
+          ("# -- the same in book.py and refund.py", "# -- end of what book.py and refund.py share --", ("book", "refund")),
+          ("# -- the same in book.py and record.py", "# -- end of what book.py and record.py share --", ("book", "record"))]
 ALL_SERIES = (17, 18, 19)
 CODE = {name: safe_eval.compile_action(text, name) for name, text in TEXTS.items()}
 REFUSED_TEXTS = {
