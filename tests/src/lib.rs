@@ -3,7 +3,8 @@
 //!
 //! [`odoo`] simulates Odoo, [`ventipay`] simulates Ventipay, both exactly as far as they are
 //! known; [`scenario`] is what the quickstart plays through them; [`harness`] starts
-//! nats-server, PostgreSQL and our own binaries; [`measure`] says how fast they are. Not here:
+//! nats-server, PostgreSQL and our own binaries; [`measure`] says how fast they are;
+//! [`conformance`] holds an Odoo, simulated or real, against what we expect. Not here:
 //! the tests themselves (`store/`, `simulators/`, `e2e/`).
 
 pub mod harness;
@@ -15,3 +16,5 @@ pub mod ventipay;
 pub mod scenario;
 
 pub mod measure;
+
+pub mod conformance;

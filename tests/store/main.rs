@@ -79,6 +79,7 @@ hold! {
     work::a_hundred_thousand_waiting_streams_do_not_slow_a_fresh_one,
     record::facts_of_people_stand_in_order_and_wake_their_streams,
     record::a_new_webhook_goes_before_all_that_people_woke,
+    record::how_far_an_odoo_was_shown_the_log_is_kept_for_each_account,
     record::a_fact_that_wakes_nobody_makes_nothing_due,
     record::a_decision_during_a_claim_is_seen_by_it_and_after_it,
     record::a_fact_on_a_condition_is_refused_once_the_stream_has_grown,

@@ -1,8 +1,9 @@
 //! The contract: facts that no claim made, waking by name, and who leads a role.
 
+use concilia_shared::id::AccountName;
 use concilia_worker::domain::account::AccountState;
 use concilia_worker::domain::event::{Event, System};
-use concilia_worker::store::{FACTS_MAX, StoreError, Then};
+use concilia_worker::store::{Cursor, FACTS_MAX, StoreError, Then};
 use tokio::task::JoinSet;
 
 use crate::given::{account, arrival, at, event_id, settled, step, stream};
@@ -226,4 +227,21 @@ pub(crate) async fn one_of_many_takes_the_lead(home: &Home) {
     }
     let leaders = racers.join_all().await.into_iter().filter(|leads| *leads).count();
     assert_eq!(leaders, 1);
+}
+
+pub(crate) async fn how_far_an_odoo_was_shown_the_log_is_kept_for_each_account(home: &Home) {
+    let store = home.open().await;
+    let (main, other) = (account("main"), AccountName::parse("other").unwrap());
+    assert_eq!(store.mirrored(&main).await.unwrap(), Cursor::default());
+    store.admit(&[arrival("evt_1", "a", 1), arrival("evt_2", "b", 2)], at(0)).await.unwrap();
+    let seen = store.since(Cursor::default(), 9).await.unwrap();
+    let (first, last) = (seen[0].cursor, seen[1].cursor);
+    store.set_mirrored(&main, last).await.unwrap();
+    store.set_mirrored(&other, first).await.unwrap();
+    let again = home.open().await;
+    assert_eq!(again.mirrored(&main).await.unwrap(), last);
+    assert_eq!(again.mirrored(&other).await.unwrap(), first);
+    // Shown again from the beginning, when somebody wants that.
+    again.set_mirrored(&main, Cursor::default()).await.unwrap();
+    assert_eq!(again.mirrored(&main).await.unwrap(), Cursor::default());
 }

@@ -42,7 +42,11 @@ async fn start(arguments: Arguments) -> Done {
     match arguments.command {
         Command::Run { roles } => Ok(commands::run::run(config, &roles).await?),
         Command::Config(ConfigCommand::Check) => Ok(config_check::run(&config)?),
-        Command::Odoo(OdooCommand::Setup(options)) => Ok(odoo_setup::run(&config, &options).await?),
+        Command::Odoo(OdooCommand::Setup(options)) => odoo_setup::set_up(&config, &options).await,
+        Command::Odoo(OdooCommand::Check(options)) => odoo_setup::look(&config, &options).await,
+        Command::Odoo(OdooCommand::Remove(options)) => {
+            odoo_setup::take_away(&config, &options).await
+        }
         Command::Replay(command) => Ok(replay::run(&config, command).await?),
         Command::Verify(options) => Ok(verify::run(&config, &options).await?),
         Command::Desk(command) => at_desk(&config, &command).await,

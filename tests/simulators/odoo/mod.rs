@@ -2,18 +2,21 @@
 //!
 //! [`cases`]: the shared cases of the actions, begun in [`given`] and [`recorded`]. [`captures`]: recorded requests, asked
 //! again. [`transports`]: both say the same. [`races`] and [`faults`]: what tests lean on.
-//! [`worker`]: the worker's own set-up and client against it, [`modes`]: all it may be told to do, [`records`]:
+//! [`setup`] and [`drift`]: what `odoo setup`, `check` and `remove` do with it.
+//! [`worker`]: the worker's own client against it, [`modes`]: all it may be told to do, [`records`]:
 //! what it shows people.
 
 mod captures;
 mod cases;
 mod client;
+mod drift;
 mod faults;
 mod given;
 mod ids;
 mod modes;
 mod races;
 mod recorded;
+mod setup;
 mod records;
 mod transports;
 mod worker;

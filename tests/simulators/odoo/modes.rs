@@ -276,7 +276,7 @@ async fn the_invoice_after_a_down_payment_is_completed_where_odoo_leaves_it_unpa
         let (odoo, client) = ready(series).await;
         let control = OdooSim::new(&odoo.url()).unwrap();
         let key = Key { field: Some("client_order_ref"), value: "1001".to_owned() };
-        let order = control.order(&key, 10_000, false).await.unwrap();
+        let order = control.order(&key, Money::new(10_000, Currency::Clp), false).await.unwrap();
         let down = control.draft(&order.name, Some(3_000)).await.unwrap();
         control.post_draft(down).await.unwrap();
         let seen = look(&client, "chk_1", "").await;
@@ -301,7 +301,7 @@ async fn a_portal_payment_is_begun_and_changed_over_the_control_routes() {
     let (odoo, client) = ready(Series::V19).await;
     let control = OdooSim::new(&odoo.url()).unwrap();
     let key = Key { field: None, value: String::new() };
-    let order = control.order(&key, 5_000, false).await.unwrap();
+    let order = control.order(&key, Money::new(5_000, Currency::Clp), false).await.unwrap();
     let (id, reference) = control.portal_amount(&order.name, Some(1_000)).await.unwrap();
     assert_eq!(reference, order.name);
     assert_eq!(control.portal_transaction(&order.name).await.unwrap().1, format!("{reference}-1"));

@@ -57,6 +57,10 @@ pub enum Action {
     Record,
     /// The one `odoo setup` makes for a moment, to give the bot an API key.
     Key,
+    /// The one it makes for a moment, to write the second language of models and fields.
+    Labels,
+    /// The one the conformance suite makes for a moment, to take a bot's keys away.
+    ForgetKeys,
 }
 
 /// `ir.actions.server.run` on one action.
@@ -69,6 +73,8 @@ pub fn run(tx: &mut Tx<'_>, id: Id) -> Outcome<Json> {
         Some(action @ (Action::Book | Action::Refund)) => perform::perform_all(tx, &code, action),
         Some(Action::Record) => record::record_all(tx, &code),
         Some(Action::Key) => make_key(tx, &code),
+        Some(Action::Labels) => write_labels(tx),
+        Some(Action::ForgetKeys) => forget_keys(tx, &code),
         None => Err(Raise::odoo(
             "builtins.NotImplementedError",
             "the simulated Odoo runs Concilia's own actions only",
@@ -102,7 +108,12 @@ pub fn which(tx: &Tx<'_>, id: Id) -> Option<Action> {
     let by_text = || TEXTS.into_iter().find(|(.., text)| text.trim() == code);
     match by_name.or_else(by_text) {
         Some((_, action, _)) => Some(action),
-        None => (record.text("name") == "Concilia: key").then_some(Action::Key),
+        None => match record.text("name") {
+            "Concilia: key" => Some(Action::Key),
+            "Concilia: labels" => Some(Action::Labels),
+            "Concilia: forget keys" => Some(Action::ForgetKeys),
+            _ => None,
+        },
     }
 }
 
@@ -111,6 +122,39 @@ pub fn text_hash(code: &str) -> String {
     let stripped = code.trim_matches([' ', '\n', '\r', '\t']);
     let digest = Sha256::digest(stripped.as_bytes());
     digest.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+}
+
+/// Texts in another language, table by table: `{"ir_model": [["Evento", [541]]]}`.
+fn write_labels(tx: &mut Tx<'_>) -> Outcome<Json> {
+    let asked = tx.caller.context["concilia"].clone();
+    let language = asked["language"].as_str().unwrap_or_default();
+    for (table, texts) in asked["texts"].as_object().into_iter().flatten() {
+        let field = if table == "ir_model_fields" { "field_description" } else { "name" };
+        for pair in texts.as_array().into_iter().flatten() {
+            let text = pair[0].as_str().unwrap_or_default();
+            for id in pair[1].as_array().into_iter().flatten().filter_map(Json::as_i64) {
+                let key = format!("{field}@{language}");
+                tx.update(&table.replace('_', "."), id, |row| row.set(&key, text))?;
+            }
+        }
+    }
+    Ok(json!({}))
+}
+
+/// Whose keys an action is about: `with_user(7)` in its text.
+fn user_in(tx: &Tx<'_>, code: &str) -> Outcome<Id> {
+    let user = code.split_once("with_user(").and_then(|(_, rest)| rest.split_once(')'));
+    let user = user.and_then(|(id, _)| id.parse::<Id>().ok());
+    user.filter(|id| tx.get("res.users", *id).is_some())
+        .ok_or_else(|| Raise::odoo(names::ATTRIBUTE, "the key action names no user"))
+}
+
+fn forget_keys(tx: &mut Tx<'_>, code: &str) -> Outcome<Json> {
+    let user = user_in(tx, code)?;
+    for key in tx.ids_where("res.users.apikeys", |row| row.reference("user_id") == Some(user)) {
+        tx.delete("res.users.apikeys", key)?;
+    }
+    Ok(json!(false))
 }
 
 /// Gives a user an API key, or takes some away, as the action does that `odoo setup` runs once
@@ -123,11 +167,7 @@ fn make_key(tx: &mut Tx<'_>, code: &str) -> Outcome<Json> {
         }
         return Ok(json!({}));
     }
-    let user = code.split_once("with_user(").and_then(|(_, rest)| rest.split_once(')'));
-    let user = user.and_then(|(id, _)| id.parse::<Id>().ok());
-    let Some(user) = user.filter(|id| tx.get("res.users", *id).is_some()) else {
-        return Err(Raise::odoo(names::ATTRIBUTE, "the key action names no user"));
-    };
+    let user = user_in(tx, code)?;
     let number = tx.world.next("api key");
     let seed = format!("{user}:{number}:{}", tx.caller.now);
     let key: String = text_hash(&seed).chars().take(40).collect();

@@ -300,11 +300,14 @@ fn proves(tx: &Tx<'_>, uid: Id, secret: &str) -> bool {
         && (password == secret || tx.tables().find("res.users.apikeys", own_key).is_some())
 }
 
+fn is_active(tx: &Tx<'_>, uid: Id) -> bool {
+    tx.get("res.users", uid).is_some_and(|user| user.flag("active"))
+}
+
 /// A key ends on its day, and sleeps while its user is archived.
 fn lives(tx: &Tx<'_>, key: &Record) -> bool {
-    let user = key.reference("user_id").and_then(|id| tx.get("res.users", id));
     let until = key.text("expiration_date");
-    user.is_some_and(|user| user.flag("active"))
+    key.reference("user_id").is_some_and(|user| is_active(tx, user))
         && (until.is_empty() || until >= tx.caller.now.as_str())
 }
 
@@ -313,7 +316,7 @@ fn who_calls(tx: &Tx<'_>, who: &Who) -> Result<Id, OdooError> {
         Who::User { uid, .. } if tx.get("res.users", *uid).is_none() => {
             Err(Raise::missing("res.users", &[*uid], *uid).to_odoo())
         }
-        Who::User { uid, secret } if proves(tx, *uid, secret) => Ok(*uid),
+        Who::User { uid, secret } if is_active(tx, *uid) && proves(tx, *uid, secret) => Ok(*uid),
         Who::User { .. } => Err(OdooError::new(names::ACCESS_DENIED, "Access Denied")),
         Who::Key(None) => Err(unauthorized(
             "User not authenticated, use an API Key with a Bearer Authorization header.",

@@ -120,6 +120,7 @@ pub fn stored_elsewhere(
         ("account.move", "transaction_ids") => ("payment.transaction", "invoice_ids"),
         ("account.move", "invoice_line_ids" | "line_ids") => ("account.move.line", "move_id"),
         ("account.move", "matched_payment_ids") => ("account.payment", "invoice_ids"),
+        ("account.payment.term", "line_ids") => ("account.payment.term.line", "payment_id"),
         ("payment.provider", "payment_method_ids") => ("payment.method", "provider_ids"),
         ("res.groups", "users" | "user_ids" | "all_user_ids") => {
             ("res.users", series.groups_field())

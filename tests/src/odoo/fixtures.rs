@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::errors::{Outcome, Raise};
-use super::models::{accounting, payment, refund, sale};
+use super::models::{accounting, payment, portal, refund, sale};
 use super::orm;
 use super::seed;
 use super::value::{Amount, Id, Record, Value};
@@ -171,47 +171,16 @@ pub fn portal_transaction(
 ) -> Outcome<(Id, String)> {
     let order = order_named(tx, document);
     let invoice = || tx.tables().find("account.move", |row| row.text("name") == document);
-    let (model, id, link, total) = match (order, invoice()) {
-        (Some(order), _) => ("sale.order", order, "sale_order_ids", "amount_total"),
-        (None, Some((invoice, _))) => ("account.move", invoice, "invoice_ids", "amount_residual"),
+    let (model, id, total) = match (order, invoice()) {
+        (Some(order), _) => ("sale.order", order, "amount_total"),
+        (None, Some((invoice, _))) => ("account.move", invoice, "amount_residual"),
         (None, None) => return Err(Raise::user(format!("no order or invoice {document}"))),
     };
     let row = tx.record(model, id)?;
-    let company = row.reference("company_id").unwrap_or(seed::COMPANY);
-    let ours = format!("provider_company_{company}");
-    let provider = tx.tables().find("ir.model.data", |row| row.text("name") == ours);
-    let Some(provider) = provider.map(|(_, row)| row.int("res_id")) else {
+    let Some(provider) = portal::our_provider(tx, &row) else {
         return Err(Raise::user("no provider of ours: run odoo setup first"));
     };
-    let reference = next_reference(tx, document);
-    let mut record = Record::default()
-        .with("provider_id", Value::Ref(provider))
-        .with("operation", "online_redirect")
-        .with("reference", reference.as_str())
-        .with("amount", amount.unwrap_or(row.amount(total)))
-        .with(link, vec![id]);
-    let method = orm::related(tx, "payment.provider", provider, "payment_method_ids");
-    for (field, id) in [
-        ("payment_method_id", method.first().copied()),
-        ("currency_id", row.reference("currency_id")),
-        ("partner_id", row.reference("partner_id")),
-    ] {
-        if let Some(id) = id {
-            record.set(field, Value::Ref(id));
-        }
-    }
-    payment::prepare_transaction(tx, &mut record)?;
-    Ok((tx.insert("payment.transaction", record)?, reference))
-}
-
-/// A document's name, or the first free `-1`, `-2`, … of it.
-fn next_reference(tx: &Tx<'_>, document: &str) -> String {
-    let taken = |reference: &str| {
-        tx.rows("payment.transaction").any(|(_, row)| row.text("reference") == reference)
-    };
-    let more = (1..).map(|number| format!("{document}-{number}"));
-    let mut all = std::iter::once(document.to_owned()).chain(more);
-    all.find(|reference| !taken(reference)).unwrap_or_default()
+    portal::transaction(tx, model, id, provider, amount.unwrap_or(row.amount(total)))
 }
 
 /// The id of an order by its name.
@@ -325,8 +294,41 @@ pub fn dump(tx: &Tx<'_>) -> Json {
     json!({
         "series": tx.series().number(), "payments": payments, "booked": booked(tx), "mails": mails(tx),
         "orders": orders(tx), "invoices": invoices(tx), "transactions": transactions(tx), "names": external_ids(tx),
-        "activities": activities(tx),
+        "activities": activities(tx), "own": own_records(tx),
     })
+}
+
+/// Records made for Concilia's own models, and saved cards, by their names: where each stands,
+/// how many activities on it are open, and how often a subscription was renewed.
+fn own_records(tx: &Tx<'_>) -> Json {
+    let named = tx.rows("ir.model.data").filter(|(_, row)| row.text("module") == "concilia");
+    let open = |model: &str, id: Id| {
+        let on = |row: &Record| row.text("res_model") == model && row.int("res_id") == id;
+        tx.rows(refund::ACTIVITY).filter(|(_, row)| on(row) && row.flag("active")).count()
+    };
+    let mut records = serde_json::Map::new();
+    for (_, name) in named {
+        let (model, id) = (name.text("model"), name.int("res_id"));
+        let kind = model.strip_prefix("x_ventipay_");
+        // The name of an activity that was told leads to the record it is on.
+        let is_own = |kind: &str| {
+            let own = format!("{kind}-");
+            name.text("name").starts_with(&own) && !name.text("name").contains("-told-")
+        };
+        let Some(row) = tx.get(model, id) else { continue };
+        let state = match (kind, model) {
+            (Some(kind), _) if is_own(kind) => {
+                let states = [row.text("x_status"), row.text("x_state")];
+                states.into_iter().find(|state| !state.is_empty()).unwrap_or_default()
+            }
+            (None, "payment.token") if row.flag("active") => "active",
+            (None, "payment.token") => "archived",
+            _ => continue,
+        };
+        let row = json!({"state": state, "activities": open(model, id), "renewals": row.int("x_renewals")});
+        records.insert(name.text("name").to_owned(), row);
+    }
+    Json::Object(records)
 }
 
 fn orders(tx: &Tx<'_>) -> Vec<Json> {

@@ -25,6 +25,7 @@ pub mod manual;
 pub mod models;
 pub mod orm;
 mod persist;
+mod portal;
 pub mod rights;
 pub mod rpc;
 pub mod seed;

@@ -9,7 +9,7 @@ use super::actions;
 use super::errors::{Outcome, Raise, names};
 use super::fields::Series;
 use super::manual;
-use super::models::{accounting, payment, sale, technical};
+use super::models::{accounting, company, credit_note, payment, portal, sale, technical};
 use super::orm::{self, Paging, Values};
 use super::rights::{self, Access};
 use super::value::{Id, Value};
@@ -102,6 +102,19 @@ const METHODS: &[Method] = &[
     button("ir.actions.server", "run"),
     button("sale.order", "action_confirm"),
     button("sale.order", "action_cancel"),
+    button("sale.order", "action_quotation_sent"),
+    button("sale.order", "get_portal_url"),
+    button("account.move", "get_portal_url"),
+    button("account.move.reversal", "reverse_moves"),
+    button("account.move.reversal", "refund_moves"),
+    Method {
+        model: "account.chart.template",
+        name: "try_loading",
+        arguments: &["template_code", "company"],
+        needed: 2,
+        on_records: true,
+        access: Access::Write,
+    },
     button("sale.advance.payment.inv", "create_invoices"),
     button("account.move", "action_post"),
     button("account.move", "button_draft"),
@@ -336,11 +349,27 @@ fn fields_get(tx: &Tx<'_>, call: &Call) -> Json {
     let shown = fields
         .filter(|(name, _)| wanted.is_none_or(|wanted| wanted.iter().any(|one| one == *name)))
         .map(|(name, field)| {
+            let label = label(tx, &call.model, name);
             let about =
-                json!({"type": field.type_name, "required": field.required, "string": name});
+                json!({"type": field.type_name, "required": field.required, "string": label});
             (name.clone(), about)
         });
     Json::Object(shown.collect())
+}
+
+/// What people call a field, in the language of the call: recorded for those made through the
+/// API only.
+fn label(tx: &Tx<'_>, model: &str, name: &str) -> String {
+    let field = tx
+        .tables()
+        .find("ir.model.fields", |row| row.text("model") == model && row.text("name") == name);
+    let Some((id, row)) = field else {
+        return name.to_owned();
+    };
+    match technical::translated(tx, "ir.model.fields", id, "field_description") {
+        Some(Value::Text(text)) => text,
+        _ => row.text("field_description").to_owned(),
+    }
 }
 
 fn run_special(tx: &mut Tx<'_>, call: &Call, ids: &[Id]) -> Outcome<Json> {
@@ -357,7 +386,17 @@ fn run_special(tx: &mut Tx<'_>, call: &Call, ids: &[Id]) -> Outcome<Json> {
             Ok(answer)
         }
         ("sale.order", "action_confirm") => sale::action_confirm(tx, ids),
+        ("sale.order", "action_quotation_sent") => sale::action_quotation_sent(tx, ids),
+        ("sale.order" | "account.move", "get_portal_url") => {
+            let id = ids.first().copied().unwrap_or_default();
+            portal::url(tx, &call.model, id).map(|url| json!(url))
+        }
         ("sale.order", _) => sale::action_cancel(tx, ids),
+        ("account.move.reversal", _) => credit_note::refund_moves(tx, ids),
+        ("account.chart.template", _) => {
+            let company = call.named.get("company").and_then(Json::as_i64).unwrap_or(0);
+            company::try_loading(tx, text("template_code"), company)
+        }
         ("sale.advance.payment.inv", _) => sale::create_invoices(tx, ids),
         ("account.move", "action_post") => accounting::action_post(tx, ids),
         ("account.move", "button_draft") => accounting::set_state(tx, ids, "draft"),

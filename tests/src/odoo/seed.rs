@@ -11,6 +11,8 @@ use super::world::{Caller, Tx, World};
 pub const GROUP_USER: Id = 1;
 /// `base.group_system`, Settings.
 pub const GROUP_SYSTEM: Id = 4;
+/// `base.group_portal`, a customer with an account.
+pub const GROUP_PORTAL: Id = 10;
 /// `account.group_account_invoice`, billing.
 pub fn group_billing(series: Series) -> Id {
     if series == Series::V19 { 27 } else { 26 }
@@ -132,6 +134,8 @@ fn groups(tx: &mut Tx<'_>) {
     let settings =
         name(system).with("sim_category", "Administration").with("implied_ids", vec![GROUP_USER]);
     tx.put_at("res.groups", GROUP_SYSTEM, settings);
+    let portal = if tx.series() == Series::V19 { "Role / Portal" } else { "Portal" };
+    tx.put_at("res.groups", GROUP_PORTAL, name(portal).with("sim_category", "User types"));
     let (billing, manager) = (group_billing(tx.series()), group_manager(tx.series()));
     let (category, titles) = match tx.series() {
         Series::V17 => ("Invoicing", ["Billing", "Billing Administrator"]),
@@ -146,6 +150,7 @@ fn groups(tx: &mut Tx<'_>) {
     for (number, (module, xmlid, model, record)) in (1..).zip([
         ("base", "group_user", "res.groups", GROUP_USER),
         ("base", "group_system", "res.groups", GROUP_SYSTEM),
+        ("base", "group_portal", "res.groups", GROUP_PORTAL),
         ("account", "group_account_invoice", "res.groups", billing),
         ("account", "group_account_manager", "res.groups", manager),
         ("payment", "cron_post_process_payment_tx", "ir.cron", CRON),
@@ -202,6 +207,11 @@ pub fn company(tx: &mut Tx<'_>, id: Id, title: &str) {
         if id == COMPANY { 1 } else { 1000 + id },
         name(title).with("active", true),
     );
+    journals(tx, id);
+}
+
+/// The journals the Chilean chart brings.
+pub fn journals(tx: &mut Tx<'_>, id: Id) {
     // The first company's journals have the recorded ids.
     let first = if id == COMPANY { 0 } else { id * 100 };
     let renamed = tx.series() == Series::V19;

@@ -24,7 +24,7 @@ use tower::ServiceExt;
 use super::engine::{Acting, Engine, Job, lock};
 use super::errors::OdooError;
 use super::faults::{Kind, Point};
-use super::{control, http, json2, jsonrpc};
+use super::{control, http, json2, jsonrpc, portal};
 
 /// Bodies beyond this are refused: no call of ours comes near it.
 const BODY_LIMIT: usize = 8 * 1024 * 1024;
@@ -34,7 +34,8 @@ pub(super) fn router(engine: Arc<Engine>, up: watch::Sender<bool>, with_control:
     let odoo = Router::new()
         .route("/jsonrpc", any(json_rpc))
         .route("/json/2/{model}/{method}", any(json_2))
-        .with_state(engine.clone());
+        .with_state(engine.clone())
+        .merge(portal::router(engine.clone()));
     let all = if with_control { odoo.merge(control::router(engine, up)) } else { odoo };
     all.layer(DefaultBodyLimit::max(BODY_LIMIT))
 }

@@ -1,34 +1,35 @@
-//! How a case is told: the shop's order in Odoo, the payment at Ventipay, the webhook.
+//! How a case begins: the shop's order in Odoo, what happens at Ventipay, the first webhook.
 //!
 //! Everything goes through HTTP. Genuine deliveries are the simulated Ventipay's; what
 //! Ventipay would never send (a forged signature, a body that is not JSON) is posted from
-//! here, because its answer is part of what is expected.
+//! here, because its answer is part of what is expected. Not here: how a story goes on once the
+//! worker got somewhere ([`super::follow`]).
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::Context as _;
+use concilia_shared::money::{Currency, Money};
 use concilia_shared::secret::Secret;
 use concilia_shared::signature::{SIGNATURE_HEADER, sign};
 use concilia_shared::webhook::body_hash;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::cases::{Case, Key, SHORT_BY, Story, key, sent_by_shop};
-use super::judge::Told;
+use super::Running;
+use super::cases::{Case, SHORT_BY, Story, key, sent_by_shop};
+use super::judge::{Entry, Told};
 use super::odoo::OdooSim;
-use crate::ventipay::{Deliver, Paid, Pay, Sent};
-
-/// Longest one call to a simulator or the ingress may take.
-const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The key checkouts are made with; any of test mode does.
-const API_KEY: &str = "key_test_quickstart";
+use super::ventipay::{Ventipay, new_id};
+use crate::ventipay::{Charge, Families, Paid, Pay};
 
 /// How long Odoo is away in [`Story::OdooDownAndUp`].
 const ODOO_AWAY: Duration = Duration::from_secs(3);
 
 /// How long ago [`Story::Stale`] was signed, in seconds.
 const STALE_AGE_S: i64 = 3_600;
+
+/// The customer of the simulated Odoo, as Ventipay knows it.
+const CUSTOMER: &str = "cliente@example.com";
 
 /// Whoever plays: the outside world of the processes.
 #[derive(Debug)]
@@ -43,96 +44,182 @@ pub struct Actor {
     pub secret: Secret,
 }
 
-/// The control routes of a simulated Ventipay.
-#[derive(Debug)]
-pub struct Ventipay {
-    http: reqwest::Client,
-    base: String,
-}
-
 impl Actor {
-    /// Tells one case; `number` tells its order from every other one's.
-    pub async fn tell(&self, case: &Case, number: u64) -> anyhow::Result<(Told, Key)> {
+    /// Begins one case; `number` tells its order from every other one's.
+    pub(super) async fn tell(&self, case: &'static Case, number: u64) -> anyhow::Result<Running> {
         let mut key = key(case.account, number);
         let mut told = Told::default();
         if let Some(invoiced) = case.story.order_before() {
-            let order = self.odoo.order(&key, case.total, invoiced).await?;
+            let order = self.odoo.order(&key, case.money(), invoiced).await?;
             if key.field.is_none() {
                 key.value.clone_from(&order.name);
             }
-            (told.order, told.invoice) = (Some(order.name), order.invoice);
+            (told.order, told.invoices) =
+                (Some(order.name), order.invoice.into_iter().collect());
         }
-        if let Some(order) = told.order.as_deref().filter(|_| case.story.in_portal()) {
-            let document = match told.invoice.filter(|_| case.story == Story::PortalInvoice) {
-                Some(invoice) => self.odoo.invoice_name(invoice).await?,
-                None => order.to_owned(),
+        if let Some(order) = told.order.clone().filter(|_| case.story.in_portal(case.account)) {
+            let document = match told.invoices.first().filter(|_| case.story.is_of_invoice()) {
+                Some(invoice) => self.odoo.invoice_name(*invoice).await?,
+                None => order,
             };
             let (_, reference) = self.odoo.portal_transaction(&document).await?;
             // A checkout made for a transaction carries its reference.
             key.value.clone_from(&reference);
             told.transaction = Some(reference);
         }
+        let mut running = Running { case, told, key, number, settled: false };
         let doing = || format!("telling {}: {:?}", case.account, case.story);
-        self.webhook(case, &key.value, number, &mut told).await.with_context(doing)?;
-        Ok((told, key))
+        self.begin(&mut running).await.with_context(doing)?;
+        Ok(running)
     }
 
-    async fn webhook(
-        &self,
-        case: &Case,
-        key: &str,
-        number: u64,
-        told: &mut Told,
-    ) -> anyhow::Result<()> {
-        let url = format!("{}/ventipay/webhook/{}", self.ingress, case.account);
-        let mut pay = Pay::clp(case.total).to(&url);
-        pay.fields = sent_by_shop(case.account, key);
+    async fn begin(&self, running: &mut Running) -> anyhow::Result<()> {
+        let Running { case, number, .. } = *running;
         match case.story {
             Story::Invoiced
             | Story::InvoicedAfterwards
             | Story::OrderArrivesLate
             | Story::PortalInvoice
-            | Story::PortalOrder => {}
-            Story::OdooDownAndUp => self.odoo.down(ODOO_AWAY).await?,
+            | Story::PortalOrder
+            | Story::InUf
+            | Story::AmountDiffers
+            | Story::OtherMode => {
+                let paid = self.paid(running).await?;
+                self.told(running, paid.event).await?;
+            }
+            Story::Stale => {
+                let paid = self.paid(running).await?;
+                self.ventipay.send(&paid.event, &self.url(case), STALE_AGE_S).await?;
+                running.told.event_id = paid.event;
+            }
+            Story::DeliveredTwice => {
+                let paid = self.paid(running).await?;
+                self.told(running, paid.event.clone()).await?;
+                self.told(running, paid.event).await?;
+            }
+            Story::OdooDownAndUp => {
+                self.odoo.down(ODOO_AWAY).await?;
+                let paid = self.paid(running).await?;
+                self.told(running, paid.event).await?;
+                self.odoo.wait_until_up().await?;
+            }
+            Story::Refunded
+            | Story::RefundedInParts
+            | Story::RefundsOutOfOrder
+            | Story::DisputeWon
+            | Story::DisputeLost => {
+                let paid = self.paid(running).await?;
+                self.told_also(running, paid.event).await?;
+            }
+            Story::RefundBeforePayment | Story::RefundOfUntold => self.untold(running).await?,
+            Story::ChargeSucceeded => {
+                let paid = self.paid(running).await?;
+                let [.., captured, _, succeeded] = paid.others.as_slice() else {
+                    anyhow::bail!("no other family tells of the payment: {paid:?}");
+                };
+                // Whoever made the checkout noted it on the transaction.
+                self.odoo
+                    .change_transaction(
+                        running.told.transaction.as_deref().unwrap_or_default(),
+                        &json!({"provider_reference": paid.checkout}),
+                    )
+                    .await?;
+                running.told.later = vec![captured.clone(), paid.event.clone()];
+                self.told(running, succeeded.clone()).await?;
+            }
+            Story::ChargeFailed => {
+                let charge = Charge::clp(case.total).with("external_id", running.key.value.as_str());
+                let event = self.ventipay.charge(charge.failing("insufficient_funds")).await?;
+                self.told(running, event).await?;
+            }
             Story::PortalCanceled => {
-                told.event_id = self.ventipay.canceled(case.total, key, &url).await?;
-                return Ok(());
+                let (checkout, event) =
+                    self.ventipay.canceled(case.total, &running.key.value).await?;
+                running.told.checkout = Some(checkout);
+                self.told(running, event).await?;
             }
-            Story::AmountDiffers => pay.amount -= SHORT_BY,
-            Story::OtherMode => pay.live = true,
-            Story::DeliveredTwice | Story::Stale => pay.deliver = Deliver::Nowhere,
-            Story::Forged => return self.forged(&url, case, number, told).await,
-            Story::Unreadable => return self.unreadable(&url, number, told).await,
             Story::CheckoutCreated => {
-                told.event_id = self.ventipay.created(case.total, &url).await?;
-                return Ok(());
+                let event = self.ventipay.created(case.total).await?;
+                self.told(running, event).await?;
             }
+            Story::UnknownType => {
+                let data = json!({"id": new_id("po_"), "object": "payout", "status": "settled"});
+                let event = self.ventipay.event("payout.settled", &data).await?;
+                self.told(running, event).await?;
+            }
+            Story::Subscription => self.subscribed(running).await?,
+            Story::CardSaved => self.card_saved(running).await?,
+            Story::Forged => self.forged(case, number, &mut running.told).await?,
+            Story::Unreadable => self.unreadable(case, number, &mut running.told).await?,
         }
-        let paid = self.ventipay.pay(&pay).await?;
-        let deliveries = match case.story {
-            Story::DeliveredTwice => vec![0, 0],
-            Story::Stale => vec![STALE_AGE_S],
-            _ => Vec::new(),
-        };
-        for age_s in deliveries {
-            let sent = self.ventipay.send_event(&paid.event, &url, age_s).await?;
-            ensure!(sent.status == 200, "the ingress answered {}", sent.status);
-        }
-        if case.story == Story::OdooDownAndUp {
-            self.odoo.wait_until_up().await?;
-        }
-        told.paid = pay.amount;
-        (told.event_id, told.checkout) = (paid.event, Some(paid.checkout));
         Ok(())
     }
 
-    async fn forged(
-        &self,
-        url: &str,
-        case: &Case,
-        number: u64,
-        told: &mut Told,
-    ) -> anyhow::Result<()> {
+    /// Somebody pays, and nobody is told yet.
+    async fn paid(&self, running: &mut Running) -> anyhow::Result<Paid> {
+        let case = running.case;
+        let mut pay = Pay::clp(case.total).untold();
+        pay.currency = case.currency().code().to_ascii_lowercase();
+        pay.fields = sent_by_shop(case.account, &running.key.value);
+        match case.story {
+            Story::AmountDiffers => pay.amount -= SHORT_BY,
+            Story::OtherMode => pay.live = true,
+            Story::ChargeSucceeded => pay.families = Families::ALL,
+            _ => {}
+        }
+        let paid = self.ventipay.pay(&pay).await?;
+        let told = &mut running.told;
+        let reference = told.transaction.as_ref().unwrap_or(&paid.checkout).clone();
+        told.paid.push(Entry { reference, amount: Money::new(pay.amount, case.currency()) });
+        told.checkout = Some(paid.checkout.clone());
+        Ok(paid)
+    }
+
+    /// A payment that is refunded before anybody is told of it.
+    async fn untold(&self, running: &mut Running) -> anyhow::Result<()> {
+        let paid = self.paid(running).await?;
+        let event = self.ventipay.refund(&paid.checkout, None).await?;
+        running.told.went_back(0, running.case.total);
+        // What Ventipay is asked for becomes an event of its own.
+        running.told.also.push(format!("fetched-{}", paid.checkout));
+        if running.case.story == Story::RefundBeforePayment {
+            running.told.later = vec![paid.event];
+        }
+        self.told(running, event).await
+    }
+
+    async fn subscribed(&self, running: &mut Running) -> anyhow::Result<()> {
+        let customer = self.customer().await?;
+        let said = json!({
+            "amount": running.case.total, "currency": "clp", "customer_id": customer,
+        });
+        let made = self.ventipay.object("subscription", said).await?;
+        running.told.subject = Some(format!("subscription-{}", made.id));
+        let created = made.events.first().context("nobody is told of the subscription")?;
+        self.told_also(running, created.clone()).await
+    }
+
+    async fn card_saved(&self, running: &mut Running) -> anyhow::Result<()> {
+        let customer = self.customer().await?;
+        let card = json!({"brand": "visa", "funding": "credit", "last4": "4242"});
+        let intent = self.ventipay.enrol(&customer, card).await?;
+        let shown = self.ventipay.read(&format!("/setup_intents/{}", intent.id)).await?;
+        let method = shown["payment_method_id"].as_str().context("the card has no id")?;
+        running.told.subject = Some(format!("card-{method}"));
+        let [created, succeeded] = intent.events.as_slice() else {
+            anyhow::bail!("an enrolment is told twice: {intent:?}");
+        };
+        self.told_also(running, created.clone()).await?;
+        self.told(running, succeeded.clone()).await
+    }
+
+    /// The customer of Odoo's, as one of Ventipay's; answers its id there.
+    async fn customer(&self) -> anyhow::Result<String> {
+        let said = json!({"email": CUSTOMER, "country": "CL", "first_name": "Cliente"});
+        Ok(self.ventipay.object("customer", said).await?.id)
+    }
+
+    async fn forged(&self, case: &Case, number: u64, told: &mut Told) -> anyhow::Result<()> {
         let (event, checkout) = (format!("evt_forged{number}"), format!("chk_forged{number}"));
         let body = json!({
             "id": event, "type": "checkout.paid", "live": false,
@@ -140,16 +227,40 @@ impl Actor {
                      "amount": case.total, "currency": "clp", "external_id": "S00001"},
         });
         let guess = Secret::new("whs_guessed");
-        told.answer = Some(self.post(url, &guess, body.to_string()).await?);
+        told.answer = Some(self.post(&self.url(case), &guess, body.to_string()).await?);
+        let amount = Money::new(case.total, Currency::Clp);
+        told.paid.push(Entry { reference: checkout.clone(), amount });
         (told.event_id, told.checkout) = (event, Some(checkout));
         Ok(())
     }
 
-    async fn unreadable(&self, url: &str, number: u64, told: &mut Told) -> anyhow::Result<()> {
+    async fn unreadable(&self, case: &Case, number: u64, told: &mut Told) -> anyhow::Result<()> {
         let body = format!("<event number=\"{number}\">not JSON</event>");
         told.event_id = format!("unread-{}", body_hash(body.as_bytes()));
-        told.answer = Some(self.post(url, &self.secret, body).await?);
+        told.answer = Some(self.post(&self.url(case), &self.secret, body).await?);
         Ok(())
+    }
+
+    /// Delivers the event the case is about.
+    pub(super) async fn told(&self, running: &mut Running, event: String) -> anyhow::Result<()> {
+        self.ventipay.send(&event, &self.url(running.case), 0).await?;
+        running.told.event_id = event;
+        Ok(())
+    }
+
+    /// Delivers another event of the case.
+    pub(super) async fn told_also(
+        &self,
+        running: &mut Running,
+        event: String,
+    ) -> anyhow::Result<()> {
+        self.ventipay.send(&event, &self.url(running.case), 0).await?;
+        running.told.also.push(event);
+        Ok(())
+    }
+
+    fn url(&self, case: &Case) -> String {
+        format!("{}/ventipay/webhook/{}", self.ingress, case.account)
     }
 
     /// Posts a body to the ingress, signed now; answers the status.
@@ -159,90 +270,6 @@ impl Actor {
         let response = request.send().await.context("the ingress does not answer")?;
         Ok(response.status().as_u16())
     }
-}
-
-impl Ventipay {
-    /// The simulator at this base address.
-    pub fn new(base: &str) -> anyhow::Result<Self> {
-        let base = format!("{}/sim", base.trim_end_matches('/'));
-        Ok(Self { http: reqwest::Client::builder().timeout(TIMEOUT).build()?, base })
-    }
-
-    async fn pay(&self, pay: &Pay) -> anyhow::Result<Paid> {
-        let answer = self.post("/pay", &json!(pay)).await?;
-        Ok(serde_json::from_value(answer)?)
-    }
-
-    async fn send_event(&self, event: &str, url: &str, age_s: i64) -> anyhow::Result<Sent> {
-        let body = json!({"url": url, "age_s": age_s});
-        let answer = self.post(&format!("/events/{event}/send"), &body).await?;
-        Ok(serde_json::from_value(answer)?)
-    }
-
-    /// `checkout.created` about an unpaid checkout; answers the event's id.
-    async fn created(&self, amount: i64, url: &str) -> anyhow::Result<String> {
-        let fields = json!({"status": "unpaid", "amount": amount});
-        self.event("checkout.created", &new_checkout(), fields, url).await
-    }
-
-    /// A checkout made for `reference` and canceled on Ventipay's page; answers the event's id.
-    async fn canceled(&self, amount: i64, reference: &str, url: &str) -> anyhow::Result<String> {
-        let wanted = json!({
-            "currency": "clp", "items": [{"unit_price": amount, "quantity": 1}],
-            "external_id": reference, "authorize": true,
-        });
-        let made = self.api("/checkouts", &wanted).await?;
-        let checkout = made["id"].as_str().context("the checkout has no id")?;
-        self.api(&format!("/checkouts/{checkout}/cancel"), &json!({})).await?;
-        let fields = json!({"status": "canceled", "amount": amount, "external_id": reference});
-        self.event("checkout.canceled", checkout, fields, url).await
-    }
-
-    async fn event(
-        &self,
-        kind: &str,
-        checkout: &str,
-        fields: Value,
-        url: &str,
-    ) -> anyhow::Result<String> {
-        let mut data = json!({
-            "id": checkout, "object": "checkout", "currency": "clp", "refunded": false,
-            "disputed": false,
-        });
-        for (key, value) in fields.as_object().into_iter().flatten() {
-            data[key] = value.clone();
-        }
-        let deliver = Deliver::To(vec![url.to_owned()]);
-        let answer =
-            self.post("/events", &json!({"type": kind, "data": data, "deliver": deliver})).await?;
-        answer["event"].as_str().map(str::to_owned).context("the event has no id")
-    }
-
-    /// A call of Ventipay's own API, as whoever makes checkouts makes it.
-    async fn api(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        let base = self.base.trim_end_matches("/sim");
-        let request = self.http.post(format!("{base}/v1{path}"));
-        let sent = request.basic_auth(API_KEY, None::<&str>).json(body).send().await;
-        read(sent).await
-    }
-
-    async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        read(self.http.post(format!("{}{path}", self.base)).json(body).send().await).await
-    }
-}
-
-async fn read(sent: reqwest::Result<reqwest::Response>) -> anyhow::Result<Value> {
-    let response = sent.context("the simulated Ventipay does not answer")?;
-    let status = response.status();
-    let answer: Value = response.json().await.context("the simulated Ventipay babbles")?;
-    if !status.is_success() {
-        bail!("the simulated Ventipay says {status}: {}", answer["error"]["messages"]);
-    }
-    Ok(answer)
-}
-
-fn new_checkout() -> String {
-    format!("chk_created{:016x}", rand::random::<u64>())
 }
 
 #[expect(clippy::disallowed_methods, reason = "whoever signs says when, and this one signs now")]

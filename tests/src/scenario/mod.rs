@@ -1,8 +1,8 @@
 //! The scenario of the quickstart: real webhooks through the real processes, and the question
 //! at the end whether every peso is where it belongs.
 //!
-//! [`cases`] is the scenario as data; [`play`] tells each case through the simulated Ventipay
-//! and Odoo ([`act`]), waits until the worker has settled it ([`mod@judge`], pure), and shows what
+//! [`cases`] is the scenario as data; [`play`] begins each case through the simulated Ventipay
+//! and Odoo ([`act`]), has it go on ([`follow`]), waits until the worker has settled it ([`mod@judge`], pure), and shows what
 //! came of it ([`screen`]). A second run on the same data uses new ids and references. Not
 //! here: starting anything (`deploy/quickstart` does).
 
@@ -10,25 +10,30 @@ pub mod act;
 
 pub mod cases;
 
+mod follow;
+
 pub mod judge;
 
 pub mod odoo;
 
 pub mod screen;
 
+pub mod ventipay;
+
 pub mod worker;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use concilia_shared::money::Currency;
 use concilia_shared::secret::Secret;
 use tokio::time::Instant;
 
-use act::{Actor, Ventipay};
-use cases::{CASES, Case, Story};
+use act::Actor;
+use cases::{CASES, Case};
 use judge::{Told, Verdict, judge};
 use odoo::{OdooSim, OdooWorld};
 use screen::Screen;
+use ventipay::Ventipay;
 use worker::{Row, Sums, Worker};
 
 /// Longest wait until every case has settled.
@@ -80,6 +85,7 @@ struct Running {
     case: &'static Case,
     told: Told,
     key: cases::Key,
+    number: u64,
     settled: bool,
 }
 
@@ -97,7 +103,7 @@ pub async fn play(options: &Options) -> anyhow::Result<bool> {
         options.accept_existing || options.worker.events().await?.is_empty(),
         "The log holds events already: pass --accept-existing to add this run to them."
     );
-    let before = pesos(&options.worker.balance().await?);
+    let before = options.worker.balance().await?;
     let mut running = tell(&actor, &screen).await?;
     let (rows, world) = settle(&actor, &options.worker, &screen, &mut running).await?;
 
@@ -106,7 +112,7 @@ pub async fn play(options: &Options) -> anyhow::Result<bool> {
     screen.table(&running, &verdicts, &rows, &world);
     let sums = options.worker.balance().await?;
     screen.balance(&sums);
-    let adds_up = adds_up(&running, &verdicts, &world, before, &sums);
+    let adds_up = adds_up(&running, &verdicts, &world, &before, &sums);
     screen.conclusion(&verdicts, &adds_up);
     Ok(adds_up.is_ok() && verdicts.iter().all(|verdict| *verdict == Verdict::Right))
 }
@@ -117,9 +123,9 @@ async fn tell(actor: &Actor, screen: &Screen) -> anyhow::Result<Vec<Running>> {
     let mut running = Vec::with_capacity(CASES.len());
     screen.telling();
     for (number, case) in (first..).zip(&CASES) {
-        let (told, key) = actor.tell(case, number).await?;
-        screen.told(case, &told);
-        running.push(Running { case, told, key, settled: false });
+        let begun = actor.tell(case, number).await?;
+        screen.told(case, &begun.told);
+        running.push(begun);
     }
     Ok(running)
 }
@@ -136,9 +142,11 @@ async fn settle(
     let deadline = Instant::now() + DEADLINE;
     loop {
         let rows = worker.events().await?;
+        let world = actor.odoo.world().await?;
         for running in running.iter_mut().filter(|running| !running.settled) {
-            follow_up(actor, running, &rows).await?;
+            actor.follow_up(running, &rows, &world).await?;
         }
+        // What was made just now is in it.
         let world = actor.odoo.world().await?;
         for running in running.iter_mut().filter(|running| !running.settled) {
             let verdict = judge(running.case, &running.told, &rows, &world);
@@ -154,38 +162,60 @@ async fn settle(
     }
 }
 
-/// The second half of a story that has one, once the worker got as far as the first.
-async fn follow_up(actor: &Actor, running: &mut Running, rows: &[Row]) -> anyhow::Result<()> {
-    let told = &mut running.told;
-    let status = rows.iter().find(|row| row.event_id == told.event_id).map(|row| &*row.status);
-    match (running.case.story, status) {
-        (Story::OrderArrivesLate, Some("pending")) if told.order.is_none() => {
-            let order = actor.odoo.order(&running.key, running.case.total, false).await?;
-            told.order = Some(order.name);
-        }
-        (Story::InvoicedAfterwards, Some("reconciled")) if told.invoice.is_none() => {
-            if let Some(order) = &told.order {
-                told.invoice = Some(actor.odoo.invoice(order).await?);
-            }
-        }
-        _ => {}
-    }
-    Ok(())
+/// What a run did, or the log says, of one currency, in minor units.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Part {
+    paid: i64,
+    refunded: i64,
+    booked: i64,
+    parked: i64,
 }
 
-/// The sums of pesos; none if none occur.
-fn pesos(sums: &[Sums]) -> Sums {
-    let clp = sums.iter().find(|sums| sums.currency == Currency::Clp);
-    clp.copied().unwrap_or(Sums::none(Currency::Clp))
+/// What the log says, by currency.
+fn parts(sums: &[Sums]) -> BTreeMap<&'static str, Part> {
+    let part = |sums: &Sums| {
+        let Sums { paid, refunded, booked, parked, .. } = *sums;
+        (sums.currency.code(), Part { paid, refunded, booked, parked })
+    };
+    sums.iter().map(part).collect()
+}
+
+/// What the scenario did, by currency, when every case ended as expected.
+fn done(running: &[Running]) -> BTreeMap<&'static str, Part> {
+    let mut done: BTreeMap<&'static str, Part> = BTreeMap::new();
+    for Running { case, told, .. } in running {
+        for (entry, is_refund) in told.each() {
+            let part = done.entry(entry.amount.currency.code()).or_default();
+            let minor = entry.amount.minor;
+            match (is_refund, case.expect.payments, case.expect.status) {
+                (true, ..) => {
+                    part.refunded += minor;
+                    part.booked -= minor;
+                }
+                (false, 1.., _) => {
+                    part.paid += minor;
+                    part.booked += minor;
+                }
+                (false, 0, Some("parked")) => {
+                    part.paid += minor;
+                    part.parked += minor;
+                }
+                // Refused, or not this account's.
+                (false, 0, _) => {}
+            }
+        }
+    }
+    done.retain(|_, part| *part != Part::default());
+    done
 }
 
 /// Whether no peso is missing: the worker's own difference is 0 in every currency, its sums
-/// grew by what this run paid, and Odoo itself holds what the log says is booked.
+/// grew by what this run paid and refunded, and Odoo itself holds what the log says is booked.
 fn adds_up(
     running: &[Running],
     verdicts: &[Verdict],
     world: &OdooWorld,
-    before: Sums,
+    before: &[Sums],
     after: &[Sums],
 ) -> Result<(), String> {
     if let Some(off) = after.iter().find(|sums| sums.difference != 0) {
@@ -195,28 +225,28 @@ fn adds_up(
         // The sums of a run that went wrong are not those that are expected of one.
         return Ok(());
     }
-    let sum = |status: &str| -> i64 {
-        let ended = |running: &&Running| running.case.expect.status == Some(status);
-        running.iter().filter(ended).map(|running| running.told.paid).sum()
-    };
-    let (booked, parked, now) = (sum("reconciled"), sum("parked"), pesos(after));
-    let grew = (now.paid - before.paid, now.booked - before.booked, now.parked - before.parked);
-    if grew != (booked + parked, booked, parked) {
-        let (paid, in_log, to_people) = grew;
-        return Err(format!(
-            "the log grew by paid {paid}, booked {in_log}, parked {to_people}; the scenario paid \
-             {}, of which {booked} were to be booked and {parked} parked",
-            booked + parked
-        ));
+    let (before, mut grew, done) = (parts(before), parts(after), done(running));
+    for (currency, part) in &mut grew {
+        let was = before.get(currency).copied().unwrap_or_default();
+        part.paid -= was.paid;
+        part.refunded -= was.refunded;
+        part.booked -= was.booked;
+        part.parked -= was.parked;
     }
-    let ours = |transaction: &str| {
-        running.iter().any(|running| running.told.reference() == Some(transaction))
-    };
-    let held: i64 = world
-        .payments
-        .iter()
-        .filter(|payment| ours(&payment.transaction))
-        .map(|payment| payment.amount.minor)
-        .sum();
-    if held == booked { Ok(()) } else { Err(format!("Odoo holds {held}, the log says {booked}")) }
+    grew.retain(|_, part| *part != Part::default());
+    if grew != done {
+        return Err(format!("the log grew by {grew:?}; the scenario did {done:?}"));
+    }
+    let mut held: BTreeMap<&'static str, i64> = BTreeMap::new();
+    for payment in running.iter().flat_map(|running| running.told.in_odoo(world)) {
+        let minor = if payment.is_refund { -payment.amount.minor } else { payment.amount.minor };
+        *held.entry(payment.amount.currency.code()).or_default() += minor;
+    }
+    let booked: BTreeMap<&'static str, i64> =
+        done.iter().map(|(currency, part)| (*currency, part.booked)).collect();
+    if held == booked {
+        Ok(())
+    } else {
+        Err(format!("Odoo holds {held:?}, the log says {booked:?}"))
+    }
 }

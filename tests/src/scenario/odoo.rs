@@ -19,6 +19,9 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// What it takes to go down, and the pause between looks whether it is up again.
 const GOING_DOWN: Duration = Duration::from_millis(200);
 
+/// What l10n_cl calls the Unidad de Fomento (`odoo-api-2.md` 2).
+const UF: &str = "UF";
+
 /// The control routes of a simulated Odoo.
 #[derive(Debug)]
 pub struct OdooSim {
@@ -44,6 +47,19 @@ pub struct OdooWorld {
     pub invoices: BTreeMap<i64, Invoice>,
     /// States of transactions, by reference.
     pub transactions: BTreeMap<String, String>,
+    /// Concilia's own records and saved cards, by their names.
+    pub records: BTreeMap<String, Record>,
+}
+
+/// A record of Concilia's own, or a saved card.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Record {
+    /// Its state or status; of a card `active` or `archived`.
+    pub state: String,
+    /// Activities on it that are open.
+    pub activities: usize,
+    /// Of a subscription, how often it was renewed.
+    pub renewals: i64,
 }
 
 /// An invoice in Odoo.
@@ -64,6 +80,8 @@ pub struct Payment {
     pub name: String,
     /// How much.
     pub amount: Money,
+    /// It goes out.
+    pub is_refund: bool,
 }
 
 impl OdooSim {
@@ -74,9 +92,11 @@ impl OdooSim {
     }
 
     /// Makes a confirmed order known by `key`, with a posted invoice if asked for.
-    pub async fn order(&self, key: &Key, total: i64, invoiced: bool) -> anyhow::Result<Order> {
+    pub async fn order(&self, key: &Key, total: Money, invoiced: bool) -> anyhow::Result<Order> {
         let invoice = if invoiced { "posted" } else { "none" };
-        let mut order = json!({"total": total, "invoice": invoice});
+        let currency = if total.currency == Currency::Clf { UF } else { total.currency.code() };
+        let mut order =
+            json!({"total": total.to_decimal(), "currency": currency, "invoice": invoice});
         match key.field {
             None => {}
             Some("client_order_ref") => order["ref"] = json!(key.value),
@@ -178,6 +198,7 @@ struct World {
     payments: Vec<PaymentRow>,
     invoices: Vec<InvoiceRow>,
     transactions: Vec<TransactionRow>,
+    own: BTreeMap<String, Record>,
 }
 
 #[derive(Deserialize)]
@@ -192,6 +213,7 @@ struct PaymentRow {
     amount: String,
     currency: String,
     transaction: Option<String>,
+    r#type: String,
 }
 
 #[derive(Deserialize)]
@@ -215,6 +237,7 @@ impl World {
                 .into_iter()
                 .map(|row| (row.reference, row.state))
                 .collect(),
+            records: self.own,
         })
     }
 }
@@ -223,10 +246,12 @@ impl PaymentRow {
     /// A payment of a transaction; any other is nobody's business here.
     fn read(self) -> Option<anyhow::Result<Payment>> {
         let transaction = self.transaction?;
-        let amount = Currency::parse(&self.currency)
+        let is_refund = self.r#type == "outbound";
+        let code = if self.currency == UF { Currency::Clf.code() } else { &self.currency };
+        let amount = Currency::parse(code)
             .context("a payment in an unknown currency")
             .and_then(|currency| Ok(Money::from_decimal(&self.amount, currency)?));
-        Some(amount.map(|amount| Payment { transaction, name: self.name, amount }))
+        Some(amount.map(|amount| Payment { transaction, name: self.name, amount, is_refund }))
     }
 }
 

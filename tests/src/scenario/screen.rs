@@ -6,9 +6,9 @@ use std::io::{IsTerminal as _, Write as _};
 use comfy_table::{ContentArrangement, Table, presets};
 use concilia_shared::money::{Currency, Money};
 
-use super::cases::Case;
+use super::cases::{Case, Story};
 use super::judge::{Told, Verdict};
-use super::odoo::OdooWorld;
+use super::odoo::{OdooWorld, Payment};
 use super::worker::{Row, Sums};
 use super::{Lang, Running};
 
@@ -88,8 +88,8 @@ impl Screen {
                 Lang::Es => ["", "evento", "cuenta", "modo", "monto", "estado", "en Odoo"],
             });
         for (running, verdict) in running.iter().zip(verdicts) {
-            let row = rows.iter().find(|row| row.event_id == running.told.event_id);
-            table.add_row(self.columns(running, verdict, row, world));
+            let rows = running.told.rows(rows);
+            table.add_row(self.columns(running, verdict, &rows, world));
         }
         line("");
         line(&table.to_string());
@@ -99,18 +99,20 @@ impl Screen {
         self,
         running: &Running,
         verdict: &Verdict,
-        row: Option<&Row>,
+        rows: &[&Row],
         world: &OdooWorld,
     ) -> Vec<String> {
         let Running { case, told, .. } = running;
         let right = *verdict == Verdict::Right;
+        let row = rows.iter().find(|row| row.event_id == told.event_id);
+        let mode = rows.iter().find_map(|row| row.mode.clone());
         let unknown = match told.answer {
             Some(status) => format!("{} ({status})", self.say("refused", "rechazado")),
             None => "-".to_owned(),
         };
         let mut in_odoo = row.map_or_else(
             || self.say("nothing; not in the log", "nada; no está en el registro").to_owned(),
-            |row| self.in_odoo(row, told, world),
+            |row| self.in_odoo(row, rows, running, world),
         );
         if let Verdict::Wrong(why) | Verdict::Waiting(why) = verdict {
             in_odoo = format!("{in_odoo}\n{} {why}", self.mark(false));
@@ -119,7 +121,7 @@ impl Screen {
             if right { "✓" } else { "✗" }.to_owned(),
             format!("{}\n{}", case.story.title(self.lang), short(&told.event_id)),
             case.account.to_owned(),
-            row.and_then(|row| row.mode.clone()).unwrap_or_else(|| "-".to_owned()),
+            mode.unwrap_or_else(|| "-".to_owned()),
             row.and_then(|row| row.amount).map_or_else(|| "-".to_owned(), |paid| paid.to_string()),
             row.map_or(unknown, |row| row.status.clone()),
             in_odoo,
@@ -127,17 +129,51 @@ impl Screen {
     }
 
     /// What stands in Odoo now, or the sentence that says why nothing does.
-    fn in_odoo(self, row: &Row, told: &Told, world: &OdooWorld) -> String {
-        let Some(booking) = &row.odoo else { return row.sentence.clone() };
-        let payment = booking.payment.as_deref().unwrap_or(&booking.transaction);
-        let invoice = told.invoice.and_then(|id| world.invoices.get(&id)).map_or_else(
-            || self.say("customer credit", "saldo a favor").to_owned(),
-            |invoice| format!("{} {}", invoice.name, invoice.payment_state),
-        );
+    fn in_odoo(self, row: &Row, rows: &[&Row], running: &Running, world: &OdooWorld) -> String {
+        let told = &running.told;
+        let (back, paid): (Vec<_>, Vec<_>) =
+            told.in_odoo(world).into_iter().partition(|payment| payment.is_refund);
+        let names = |payments: &[&Payment]| {
+            let names: Vec<&str> = payments.iter().map(|payment| payment.name.as_str()).collect();
+            names.join(", ")
+        };
+        let mut lines = Vec::new();
+        if !paid.is_empty() {
+            lines.push(format!("{} → {}", names(&paid), self.documents(rows, told, world)));
+        }
+        if !back.is_empty() {
+            lines.push(format!("{} {}", self.say("refunded by", "devuelto con"), names(&back)));
+        }
+        let record = told.subject.as_ref().and_then(|name| world.records.get(name));
+        if let Some(record) = record {
+            lines.push(format!("{}: {}", self.subject(running.case.story), record.state));
+        }
+        if lines.is_empty() { row.sentence.clone() } else { lines.join("; ") }
+    }
+
+    /// The order and the invoices a payment is of.
+    fn documents(self, rows: &[&Row], told: &Told, world: &OdooWorld) -> String {
         // A payment of an invoice alone names no order.
-        let documents: Vec<&str> =
-            booking.orders.iter().map(String::as_str).chain([invoice.as_str()]).collect();
-        format!("{payment} → {}", documents.join(", "))
+        let orders = rows.iter().filter_map(|row| row.odoo.as_ref()).find_map(|booking| {
+            (!booking.orders.is_empty()).then(|| booking.orders.clone())
+        });
+        let mut documents = orders.unwrap_or_default();
+        for invoice in told.invoices.iter().filter_map(|id| world.invoices.get(id)) {
+            documents.push(format!("{} {}", invoice.name, invoice.payment_state));
+        }
+        if told.invoices.is_empty() {
+            documents.push(self.say("customer credit", "saldo a favor").to_owned());
+        }
+        documents.join(", ")
+    }
+
+    /// The kind of record a story is about.
+    fn subject(self, story: Story) -> &'static str {
+        match story {
+            Story::Subscription => self.say("subscription", "suscripción"),
+            Story::CardSaved => self.say("card", "tarjeta"),
+            _ => self.say("dispute", "disputa"),
+        }
     }
 
     pub(super) fn balance(self, sums: &[Sums]) {
@@ -190,13 +226,9 @@ impl Screen {
 
     fn name(self, case: &Case) -> String {
         // A body that does not read tells no amount.
-        let total = if case.total == 0 { "-".to_owned() } else { pesos(case.total) };
+        let total = if case.total == 0 { "-".to_owned() } else { case.money().to_string() };
         format!("{:<12} {total:>12}  {:<39}", case.account, case.story.title(self.lang))
     }
-}
-
-fn pesos(minor: i64) -> String {
-    Money::new(minor, Currency::Clp).to_string()
 }
 
 /// An id that fits a column: the one made of a hash is cut.

@@ -90,13 +90,6 @@ struct Balance {
     currencies: Vec<Sums>,
 }
 
-impl Sums {
-    /// Nothing of a currency.
-    pub fn none(currency: Currency) -> Self {
-        Self { currency, paid: 0, refunded: 0, booked: 0, pending: 0, parked: 0, difference: 0 }
-    }
-}
-
 impl Worker {
     /// Every event of the log.
     pub async fn events(&self) -> anyhow::Result<Vec<Row>> {

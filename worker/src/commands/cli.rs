@@ -22,7 +22,8 @@ const EXIT_CODES: &str = "Exit codes:
   1  failed: the database does not answer, a file cannot be read
   2  the command line is wrong
   3  nothing matched, or there was nothing to do
-  4  refused: the sentence says what to do instead";
+  4  refused: the sentence says what to do instead
+  5  something differs: `odoo setup --plan` would change something, `odoo check` found something";
 
 /// Brings every peso paid through Ventipay into Odoo, exactly once.
 #[derive(Debug, Parser)]
@@ -90,7 +91,14 @@ pub enum ConfigCommand {
 #[derive(Debug, Subcommand)]
 pub enum OdooCommand {
     /// Installs what booking needs; safe to run again.
-    Setup(odoo_setup::Options),
+    #[command(after_help = odoo_setup::SETUP_EXAMPLES)]
+    Setup(odoo_setup::Setup),
+    /// Tells what is not as it was set up, and what to do about it; changes nothing.
+    #[command(after_help = odoo_setup::CHECK_EXAMPLES)]
+    Check(odoo_setup::Check),
+    /// Undoes the set-up; payments, transactions and the clearing account stay.
+    #[command(after_help = odoo_setup::REMOVE_EXAMPLES)]
+    Remove(odoo_setup::Remove),
 }
 
 /// A command's own options, and how it prints.

@@ -15,6 +15,8 @@ pub enum Stop {
     Nothing(String),
     /// It may not be done; the sentence says what to do instead. Exit code 4.
     Refused(String),
+    /// Something differs from how it must be, and was only looked at. Exit code 5.
+    Differs(String),
 }
 
 /// What a command answers: done, or why not.
@@ -34,6 +36,7 @@ impl Stop {
             Self::Misused(_) => 2,
             Self::Nothing(_) => 3,
             Self::Refused(_) => 4,
+            Self::Differs(_) => 5,
         })
     }
 
@@ -41,7 +44,10 @@ impl Stop {
     pub fn sentence(&self) -> String {
         match self {
             Self::Failed(error) => format!("{error:#}"),
-            Self::Misused(said) | Self::Nothing(said) | Self::Refused(said) => said.clone(),
+            Self::Misused(said)
+            | Self::Nothing(said)
+            | Self::Refused(said)
+            | Self::Differs(said) => said.clone(),
         }
     }
 }

@@ -115,6 +115,14 @@ pub enum Event {
         /// The transaction's reference.
         transaction: String,
     },
+    /// The customer invoice of a subscription's paid invoice was made in Odoo, which had none; its
+    /// payment follows.
+    InvoiceMade {
+        /// The event it was made for.
+        about: EventId,
+        /// Its name in Odoo; a draft may have none: then `/`.
+        invoice: String,
+    },
     /// The record of a dispute, a subscription or a card is written in Odoo.
     Registered {
         /// The event this settles.
@@ -362,6 +370,7 @@ impl Event {
             Self::CreditFound { .. } => "credit_found",
             Self::Refunded { .. } => "refunded",
             Self::TransactionFailed { .. } => "transaction_failed",
+            Self::InvoiceMade { .. } => "invoice_made",
             Self::Registered { .. } => "registered",
             Self::Completed { .. } => "completed",
             Self::RetryRequested { .. } => "retry_requested",
@@ -392,6 +401,7 @@ impl Event {
             | Self::CreditFound { about }
             | Self::Refunded { about, .. }
             | Self::TransactionFailed { about, .. }
+            | Self::InvoiceMade { about, .. }
             | Self::Registered { about, .. }
             | Self::Completed { about, .. }
             | Self::RetryRequested { about, .. }
@@ -426,6 +436,6 @@ mod tests {
         }
         let kinds: std::collections::BTreeSet<&str> =
             lines.iter().filter_map(|line| line.split('"').nth(3)).collect();
-        assert_eq!(kinds.len(), 24, "a kind is missing: {kinds:?}");
+        assert_eq!(kinds.len(), 25, "a kind is missing: {kinds:?}");
     }
 }

@@ -220,6 +220,10 @@ pub enum DisputeState {
 }
 
 impl DisputeState {
+    /// Every one.
+    pub const ALL: &'static [Self] =
+        &[Self::NeedsResponse, Self::UnderReview, Self::Won, Self::Lost, Self::ChargeRefunded];
+
     /// Reads Ventipay's word.
     pub fn parse(word: &str) -> Option<Self> {
         Some(match word {
@@ -297,6 +301,17 @@ pub enum SubscriptionState {
 }
 
 impl SubscriptionState {
+    /// Every one.
+    pub const ALL: &'static [Self] = &[
+        Self::Incomplete,
+        Self::Trialing,
+        Self::Active,
+        Self::PastDue,
+        Self::Suspended,
+        Self::Unpaid,
+        Self::Canceled,
+    ];
+
     /// Reads the last part of an event's type, or the object's status.
     pub fn parse(word: &str) -> Option<Self> {
         Some(match word {

@@ -46,6 +46,9 @@ fn deciding_again_after_the_outcome_gives_nothing() {
     for line in cases() {
         let mut case = Case::read(line);
         let event = case.outcome();
+        if is_a_step(&event) {
+            continue;
+        }
         let waits = matches!(event, Event::Pended { .. });
         case.state.apply(&event);
         let now = timestamp(NOON);
@@ -125,6 +128,9 @@ fn a_person_who_changes_nothing_gets_the_same_answer() {
         let mut case = Case::read(line);
         let before = case.decide();
         let event = case.outcome();
+        if is_a_step(&event) {
+            continue;
+        }
         let about = case.told().webhook.event_id.clone();
         case.state.apply(&event);
         case.state.apply(&Event::RetryRequested { about, by: "ana".to_owned() });
@@ -273,6 +279,11 @@ fn any_event() -> impl Strategy<Value = Event> {
             due_at: timestamp(NOON),
         },
     })
+}
+
+/// What leaves its event as it was, because more follows.
+fn is_a_step(event: &Event) -> bool {
+    matches!(event, Event::InvoiceMade { .. })
 }
 
 fn tells(status: &Status) -> bool {

@@ -4,6 +4,8 @@
 //! [`super::decide`] reads nothing else. Amounts that are not ours to convert stay decimal
 //! text in the document's own currency.
 
+use std::fmt;
+
 use concilia_shared::id::CheckoutId;
 use concilia_shared::money::{Currency, Money};
 use jiff::Timestamp;
@@ -367,7 +369,7 @@ pub struct PaymentNow {
 }
 
 /// A customer as Ventipay's API shows it now (`ventipay-api.md` 5.8). Personal data.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct CustomerNow {
     /// As it was given: neither validated nor normalised.
     pub email: Option<String>,
@@ -379,9 +381,15 @@ pub struct CustomerNow {
     pub country: Option<String>,
 }
 
+impl fmt::Debug for CustomerNow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CustomerNow").finish_non_exhaustive()
+    }
+}
+
 /// A payment method as Ventipay's API shows it now (`ventipay-api.md` 5.7); of a card no more
 /// than this is ever read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct MethodNow {
     /// `visa`, `mastercard`, …
     pub brand: Option<String>,
@@ -389,6 +397,12 @@ pub struct MethodNow {
     pub last4: Option<String>,
     /// Whose it is.
     pub customer_id: Option<String>,
+}
+
+impl fmt::Debug for MethodNow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MethodNow").finish_non_exhaustive()
+    }
 }
 
 /// One effect to carry out in Odoo: what was decided upon, and the effect.
@@ -400,6 +414,8 @@ pub enum Command {
     Confirm(Box<Confirm>),
     /// Enter a payment for a customer invoice that exists.
     PayInvoice(Box<PayInvoice>),
+    /// Make the customer invoice of a subscription's paid invoice.
+    MakeInvoice(Box<MakeInvoice>),
     /// Enter what of a booked payment went back.
     Refund(Box<Refund>),
     /// Cancel the transaction of a checkout that was canceled.
@@ -422,6 +438,7 @@ impl Command {
             Self::Book(book) => first(&book.names),
             Self::Confirm(confirm) => first(&confirm.names),
             Self::PayInvoice(pay) => first(&pay.names),
+            Self::MakeInvoice(make) => format!("made-invoice-{}", make.invoice),
             Self::Refund(refund) => refund.name.clone(),
             Self::Cancel(cancel) | Self::Fail(cancel) => cancel.name.to_string(),
             Self::Complete { name } => name.to_string(),
@@ -498,6 +515,25 @@ pub struct PayInvoice {
     pub accepted: Accepted,
 }
 
+/// One customer invoice to make: of one line, for exactly this amount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MakeInvoice {
+    /// Ventipay's invoice: its id becomes the reference.
+    pub invoice: ObjectId,
+    /// Whom it is for.
+    pub customer: Customer,
+    /// Internal reference of the product.
+    pub product: String,
+    /// What it is of, taxes included.
+    pub amount: Money,
+    /// The currency's name in Odoo.
+    pub currency: String,
+    /// Its date, in America/Santiago.
+    pub date: Date,
+    /// Whether it is posted, else left a draft.
+    pub post: bool,
+}
+
 /// One part of a booked payment that went back: the preconditions it was decided upon, and the
 /// effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -545,6 +581,16 @@ pub enum Outcome {
     Already(Booking),
     /// The refund is entered, by this call or before; with the payment as it stands now.
     Refunded(RefundBooking, Booking),
+    /// The invoice is made, by this call or before.
+    InvoiceMade {
+        /// Its name in Odoo; a draft may have none: then `/`.
+        invoice: String,
+    },
+    /// No customer was found, or more than one.
+    WhoseUnclear {
+        /// More than one has an identifier.
+        ambiguous: bool,
+    },
     /// The transaction is cancelled, by this call or before.
     Canceled {
         /// Its reference.

@@ -23,6 +23,8 @@ pub struct State {
     pub refunds: Vec<RefundBooking>,
     /// What was last written into a record of ours (of a dispute, a subscription, a card).
     pub registered: Option<Registration>,
+    /// The customer invoice that was made for it.
+    pub made_invoice: Option<String>,
     /// How many facts the stream holds: how new what is made of it is.
     pub length: u64,
     /// Rebuilt from the broker and not released yet: nothing acts on it.
@@ -207,6 +209,8 @@ impl State {
             Event::TransactionFailed { about, transaction } => {
                 self.rest(about, Status::Failed { transaction: transaction.clone() });
             }
+            // What it was made for is still to be paid.
+            Event::InvoiceMade { invoice, .. } => self.made_invoice = Some(invoice.clone()),
             Event::Registered { about, registration } => {
                 self.registered = Some(registration.clone());
                 self.rest(about, Status::Registered(registration.clone()));

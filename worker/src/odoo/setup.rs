@@ -25,14 +25,18 @@ mod accounting;
 mod bot_key;
 mod checks;
 mod models;
+mod momentary;
+mod others;
 mod own;
 mod people;
 mod provider;
 mod records;
+mod remove;
 mod report;
 mod server_actions;
 
 pub use bot_key::{DAYS as KEY_DAYS, SOON_DAYS as KEY_SOON_DAYS};
+pub use remove::remove;
 pub use report::{Change, Repair, ReportLine, SetupReport};
 
 use jiff::Timestamp;
@@ -99,25 +103,52 @@ pub async fn plan(admin: &Rpc, request: &SetupRequest) -> Result<SetupReport, Se
     run(admin, request, Mode::Plan).await
 }
 
+/// What is not as it must be: [`SetupReport::findings`] of a plan, and whether a key that stands
+/// in the configuration works. What stops the set-up is a finding too. Writes nothing.
+pub async fn check(admin: &Rpc, request: &SetupRequest) -> Result<SetupReport, SetupError> {
+    let ground = checks::check(admin, request).await?;
+    let mut report = SetupReport::new(ground.series, &ground.company, true);
+    match steps(admin, request, Mode::Plan, &ground, &mut report).await {
+        Ok(()) => {}
+        Err(SetupError::Refused(why)) => report.attention("the set-up", "stops here", why),
+        Err(other) => return Err(other),
+    }
+    if request.bot_key_file.is_none() {
+        bot_key::look_at_configured(admin, request, &mut report).await?;
+    }
+    Ok(report)
+}
+
 async fn run(admin: &Rpc, request: &SetupRequest, mode: Mode) -> Result<SetupReport, SetupError> {
     let ground = checks::check(admin, request).await?;
-    let mut records = Records::load(admin, request.company_id, ground.series, mode).await?;
     let mut report = SetupReport::new(ground.series, &ground.company, mode == Mode::Plan);
-
-    let provider = provider::ensure_provider(&mut records, request, &mut report).await?;
-    provider::ensure_method(&mut records, provider, &mut report).await?;
-    let account = accounting::ensure_clearing_account(&mut records, &mut report).await?;
-    accounting::ensure_lines(&mut records, request, provider, account, &mut report).await?;
-    let group = people::ensure_group(&mut records, &mut report).await?;
-    let bot = people::ensure_bot(&mut records, request, group, &mut report).await?;
-    people::close_group(&mut records, group, bot, &mut report).await?;
-    server_actions::ensure_actions(&mut records, group, &mut report).await?;
-    if let Some(path) = &request.bot_key_file {
-        bot_key::ensure_key(&records, request, bot, path, &mut report).await?;
-    }
-    own::ensure(&mut records, &mut report).await?;
-    checks::write_version(&mut records, ground.version, &mut report).await?;
+    steps(admin, request, mode, &ground, &mut report).await?;
     Ok(report)
+}
+
+async fn steps(
+    admin: &Rpc,
+    request: &SetupRequest,
+    mode: Mode,
+    ground: &checks::Ground,
+    report: &mut SetupReport,
+) -> Result<(), SetupError> {
+    let mut records = Records::load(admin, request.company_id, ground.series, mode).await?;
+    let provider = provider::ensure_provider(&mut records, request, report).await?;
+    provider::ensure_method(&mut records, provider, report).await?;
+    let account = accounting::ensure_clearing_account(&mut records, report).await?;
+    let used = accounting::ensure_lines(&mut records, request, provider, account, report).await?;
+    others::look_at_books(&records, used, report).await?;
+    others::look_at_cron(&records, report).await?;
+    let group = people::ensure_group(&mut records, report).await?;
+    let bot = people::ensure_bot(&mut records, request, group, report).await?;
+    people::close_group(&mut records, group, bot, report).await?;
+    server_actions::ensure_actions(&mut records, group, report).await?;
+    if let Some(path) = &request.bot_key_file {
+        bot_key::ensure_key(&records, request, bot, path, report).await?;
+    }
+    own::ensure(&mut records, report).await?;
+    checks::write_version(&mut records, ground.version, report).await
 }
 
 #[cfg(test)]

@@ -261,7 +261,7 @@ impl Planner<'_> {
 
 fn does(command: &Command) -> Would {
     match command {
-        Command::Book(_) | Command::PayInvoice(_) => Would::Book,
+        Command::Book(_) | Command::PayInvoice(_) | Command::MakeInvoice(_) => Would::Book,
         Command::Refund(_) => Would::Refund,
         Command::Record(_) => Would::Register,
         Command::Confirm(_) | Command::Complete { .. } => Would::Confirm,

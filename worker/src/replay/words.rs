@@ -98,6 +98,12 @@ pub(super) fn command(command: &Command, lang: Lang) -> String {
             "Contabilizaría la devolución de {} como {} el {}.",
             refund.amount, refund.name, refund.date
         ),
+        (Command::MakeInvoice(make), Lang::En) => {
+            format!("Would make an invoice of {} for {}.", make.amount, make.invoice)
+        }
+        (Command::MakeInvoice(make), Lang::Es) => {
+            format!("Crearía una factura por {} para {}.", make.amount, make.invoice)
+        }
         (Command::Record(record), Lang::En) => {
             format!("Would write the record {} ({}).", record.name(), record.state())
         }

@@ -90,9 +90,10 @@ pub struct BrokerPosition {
 }
 
 impl BrokerPosition {
-    /// Of what never stood in the broker: no stream of its is called so.
+    /// Of what never stood in the broker: no stream of its is called so. All that was read from
+    /// the API shares this one place, so that every webhook of the log has one.
     pub fn none() -> Self {
-        Self { stream: "-".to_owned(), sequence: 0 }
+        Self { stream: "-".to_owned(), sequence: 1 }
     }
 }
 

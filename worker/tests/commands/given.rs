@@ -261,6 +261,7 @@ fn end(ended: Result<(), Stop>) -> String {
                 Stop::Misused(_) => 2,
                 Stop::Nothing(_) => 3,
                 Stop::Refused(_) => 4,
+                Stop::Differs(_) => 5,
             };
             format!("{code}: {}", stop.sentence())
         }

@@ -6,7 +6,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{company_currency, decimals, default_company};
+use super::{closed, company_currency, decimals, default_company, terms};
 use crate::odoo::errors::{Outcome, Raise};
 use crate::odoo::fields::Series;
 use crate::odoo::value::{Amount, Id, Record, Value};
@@ -135,6 +135,7 @@ pub fn action_post(tx: &mut Tx<'_>, ids: &[Id]) -> Outcome<Json> {
             row.set("name", name);
         })?;
         pay_from_orders(tx, *id)?;
+        super::credit_note::settle(tx, *id)?;
     }
     Ok(json!(false))
 }
@@ -176,6 +177,7 @@ fn document_code(tx: &Tx<'_>, invoice: &Record) -> String {
 }
 
 fn next_move_name(tx: &mut Tx<'_>, invoice: &Record) -> String {
+    let company = invoice.reference("company_id");
     let prefix = match document_code(tx, invoice).as_str() {
         "" => {
             let journal =
@@ -183,7 +185,7 @@ fn next_move_name(tx: &mut Tx<'_>, invoice: &Record) -> String {
             let code = journal.map_or_else(|| "MISC".to_owned(), |row| row.text("code").to_owned());
             let year: String = invoice.text("date").chars().take(4).collect();
             let prefix = format!("{code}/{year}/");
-            let number = last_number(tx, "account.move", &prefix) + 1;
+            let number = last_number(tx, "account.move", &prefix, company) + 1;
             return format!("{prefix}{number:05}");
         }
         "39" => "BEL ",
@@ -191,14 +193,16 @@ fn next_move_name(tx: &mut Tx<'_>, invoice: &Record) -> String {
         "34" => "FNA ",
         _ => "FAC ",
     };
-    let number = last_number(tx, "account.move", prefix) + 1;
+    let number = last_number(tx, "account.move", prefix, company) + 1;
     format!("{prefix}{number:06}")
 }
 
-/// The highest number that follows a prefix in the names there are.
-fn last_number(tx: &Tx<'_>, model: &str, prefix: &str) -> u64 {
+/// The highest number that follows a prefix in a company's names: each counts for itself.
+fn last_number(tx: &Tx<'_>, model: &str, prefix: &str, company: Option<Id>) -> u64 {
     let seen = tx.rows(model).chain(tx.world.committed.rows(model));
-    seen.filter_map(|(_, row)| row.text("name").strip_prefix(prefix)?.parse().ok())
+    let of_company = seen.filter(|(_, row)| row.reference("company_id") == company);
+    of_company
+        .filter_map(|(_, row)| row.text("name").strip_prefix(prefix)?.parse().ok())
         .max()
         .unwrap_or(0)
 }
@@ -260,7 +264,8 @@ pub fn reconcile(tx: &mut Tx<'_>, payment: Id, invoices: &[Id]) -> Outcome<()> {
             .with("move", Value::Ref(id))
             .with("amount", paid);
         tx.insert(MATCH, row)?;
-        let left = residual - paid;
+        let invoice = tx.record("account.move", id)?;
+        let left = residual - paid - terms::written_off(tx, &invoice, paid, money.text("date"));
         tx.update("account.move", id, |row| {
             row.set("amount_residual", left);
             row.set("payment_state", if left.is_positive() { "partial" } else { "paid" });
@@ -391,11 +396,17 @@ pub struct Payment {
 }
 
 /// Enters a payment and its journal entry, not yet reconciled.
-pub fn enter_payment(tx: &mut Tx<'_>, payment: Payment) -> Outcome<Id> {
+pub fn enter_payment(tx: &mut Tx<'_>, mut payment: Payment) -> Outcome<Id> {
     let journal = tx.record("account.journal", payment.journal)?;
+    closed::check_account(tx, payment.line)?;
+    let entry_date = closed::outside_the_lock(tx, journal.reference("company_id"), &payment.date);
+    if tx.series() == Series::V17 {
+        payment.date.clone_from(&entry_date);
+    }
     let year: String = payment.date.chars().take(4).collect();
     let prefix = format!("P{}/{year}/", journal.text("code"));
-    let name = format!("{prefix}{:05}", last_number(tx, "account.payment", &prefix) + 1);
+    let company = journal.reference("company_id");
+    let name = format!("{prefix}{:05}", last_number(tx, "account.payment", &prefix, company) + 1);
     let memo_field = tx.series().memo_field();
     let mut row = Record::default()
         .with("name", name.as_str())
@@ -424,7 +435,7 @@ pub fn enter_payment(tx: &mut Tx<'_>, payment: Payment) -> Outcome<Id> {
         .with("ref", payment.memo)
         .with("state", "posted")
         .with("journal_id", Value::Ref(payment.journal))
-        .with("date", payment.date);
+        .with("date", entry_date);
     prepare_move(tx, &mut entry);
     let entry = tx.insert("account.move", entry)?;
     row.set("move_id", Value::Ref(entry));
@@ -511,7 +522,8 @@ pub fn create_payments(tx: &mut Tx<'_>, wizards: &[Id]) -> Outcome<Json> {
     }))
 }
 
-fn active_ids(tx: &Tx<'_>) -> Vec<Id> {
+/// The records a wizard is about.
+pub(super) fn active_ids(tx: &Tx<'_>) -> Vec<Id> {
     let ids = tx.caller.context.get("active_ids").and_then(Json::as_array);
     ids.into_iter().flatten().filter_map(Json::as_i64).collect()
 }

@@ -6,6 +6,8 @@ use super::default_company;
 use crate::odoo::errors::{Outcome, Raise, names, python_repr};
 use crate::odoo::fields::Series;
 use crate::odoo::orm;
+use crate::odoo::rights;
+use crate::odoo::seed;
 use crate::odoo::value::{Id, Record, Value};
 use crate::odoo::world::Tx;
 
@@ -28,8 +30,18 @@ pub fn prepare_user(tx: &mut Tx<'_>, record: &mut Record) -> Outcome<()> {
     Ok(())
 }
 
-/// A password can be written, never read.
-pub fn hide_password(tx: &mut Tx<'_>, id: Id) -> Outcome<()> {
+/// A password can be written, never read; a portal user is one who shares, no employee.
+pub fn user_written(tx: &mut Tx<'_>, id: Id) -> Outcome<()> {
+    hide_password(tx, id)?;
+    let groups = rights::groups(tx, id);
+    let share = groups.contains(&seed::GROUP_PORTAL) && !groups.contains(&seed::GROUP_USER);
+    if tx.record("res.users", id)?.flag("share") == share {
+        return Ok(());
+    }
+    tx.update("res.users", id, |row| row.set("share", share))
+}
+
+fn hide_password(tx: &mut Tx<'_>, id: Id) -> Outcome<()> {
     let user = tx.record("res.users", id)?;
     if user.text("password").is_empty() {
         return Ok(());
@@ -73,6 +85,11 @@ pub fn prepare_other(tx: &mut Tx<'_>, model: &str, record: &mut Record) {
     if model == "product.product" {
         record.fill("taxes_id", vec![1]);
         record.fill("invoice_policy", "order");
+        if !record.has("product_tmpl_id")
+            && let Ok(template) = tx.insert("product.template", record.clone())
+        {
+            record.set("product_tmpl_id", Value::Ref(template));
+        }
     }
 }
 

@@ -1,15 +1,22 @@
 //! What each model adds to the generic part: defaults, checks, computed fields, consequences.
 //!
-//! [`base`] (users, actions, external ids), [`sale`] (orders, invoicing wizard), [`accounting`]
-//! (invoices, payments, reconciliation), [`payment`] (providers, transactions and their
-//! post-processing), [`refund`] (credit notes, activities). This file only sends each hook to the right one.
+//! [`base`] (users, actions, external ids), [`company`] (a new one and its journals), [`sale`]
+//! (orders, invoicing wizard), [`accounting`] (invoices, payments, reconciliation),
+//! [`credit_note`] and [`refund`] (reversals, activities), `closed` (accounts and periods), `terms` (early-payment
+//! discounts), [`payment`] (providers, transactions and their post-processing), [`portal`]
+//! (payments a customer begins). This file only sends each hook to the right one.
 
 pub mod accounting;
 pub mod base;
+mod closed;
+pub mod company;
+pub mod credit_note;
 pub mod payment;
+pub mod portal;
 pub mod refund;
 pub mod sale;
 pub mod technical;
+mod terms;
 
 use super::errors::{Outcome, Raise};
 use super::fields::Series;
@@ -24,6 +31,8 @@ pub fn prepare(tx: &mut Tx<'_>, model: &str, record: &mut Record) -> Outcome<()>
         "account.move" => accounting::prepare_move(tx, record),
         "account.account" | "account.journal" => accounting::prepare_account(tx, model, record),
         "account.payment.register" => return accounting::prepare_register(tx, record),
+        "account.move.reversal" => return credit_note::prepare_reversal(tx, record),
+        "res.company" => return company::prepare(tx, record),
         "account.payment.method.line" => return payment::prepare_method_line(tx, record),
         "payment.provider" => payment::prepare_provider(tx, record),
         "payment.method" => payment::prepare_method(record),
@@ -58,7 +67,8 @@ pub fn created(tx: &mut Tx<'_>, model: &str, id: Id) -> Outcome<()> {
     match model {
         "sale.order" => sale::total_order(tx, id),
         "account.move" => accounting::total_move(tx, id),
-        "res.users" => base::hide_password(tx, id),
+        "res.users" => base::user_written(tx, id),
+        "res.company" => company::created(tx, id),
         _ => Ok(()),
     }
 }
@@ -73,7 +83,9 @@ pub fn written(tx: &mut Tx<'_>, model: &str, id: Id, before: &Record) -> Outcome
             None => Ok(()),
         },
         "payment.provider" => payment::provider_written(tx, id, before),
-        "res.users" => base::hide_password(tx, id),
+        "res.users" => base::user_written(tx, id),
+        "payment.method" => payment::method_written(tx, id, before),
+        "res.company" => closed::check_lock(tx, id, before),
         _ => Ok(()),
     }
 }

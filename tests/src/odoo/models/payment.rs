@@ -40,12 +40,32 @@ pub fn check_provider(record: &Record) -> Outcome<()> {
     Ok(())
 }
 
-/// Disabling a provider archives its methods (`odoo-api.md` 3).
+fn is_disabled(tx: &Tx<'_>, provider: Id) -> bool {
+    tx.get("payment.provider", provider).is_none_or(|row| row.text("state") == "disabled")
+}
+
+/// No method is activated that no enabled provider offered before.
+pub fn method_written(tx: &Tx<'_>, id: Id, before: &Record) -> Outcome<()> {
+    let activated = !before.flag("active") && tx.record("payment.method", id)?.flag("active");
+    if !activated || before.references("provider_ids").iter().any(|one| !is_disabled(tx, *one)) {
+        return Ok(());
+    }
+    Err(Raise::user(
+        "This payment method needs a partner in crime; you should enable a payment provider \
+         supporting this method first.",
+    ))
+}
+
+/// Disabling a provider archives its methods (`odoo-api.md` 3) that no other enabled one
+/// offers.
 pub fn provider_written(tx: &mut Tx<'_>, id: Id, before: &Record) -> Outcome<()> {
     let now = tx.record("payment.provider", id)?;
     if now.text("state") == "disabled" && before.text("state") != "disabled" {
         for method in tx.ids_where("payment.method", |row| row.leads_to("provider_ids", id)) {
-            tx.update("payment.method", method, |row| row.set("active", false))?;
+            let offers = tx.record("payment.method", method)?.references("provider_ids").to_vec();
+            if offers.iter().all(|provider| is_disabled(tx, *provider)) {
+                tx.update("payment.method", method, |row| row.set("active", false))?;
+            }
         }
     }
     Ok(())

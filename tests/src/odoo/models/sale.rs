@@ -5,7 +5,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{company_currency, decimals, default_company};
+use super::{accounting, company_currency, decimals, default_company};
 use crate::odoo::errors::{Outcome, Raise};
 use crate::odoo::fields::Series;
 use crate::odoo::value::{Amount, Id, Record, Value};
@@ -21,6 +21,11 @@ pub fn prepare_order(tx: &mut Tx<'_>, order: &mut Record) {
         order.set("company_id", Value::Ref(default_company(tx)));
     }
     let company = order.reference("company_id").unwrap_or(1);
+    // An order is in the currency of its price list, if it has one.
+    let list = order.reference("pricelist_id").and_then(|id| tx.get("product.pricelist", id));
+    if let Some(currency) = list.and_then(|list| list.reference("currency_id")) {
+        order.set("currency_id", Value::Ref(currency));
+    }
     if let Some(currency) = company_currency(tx, company) {
         order.fill("currency_id", Value::Ref(currency));
     }
@@ -128,6 +133,17 @@ pub fn action_confirm(tx: &mut Tx<'_>, ids: &[Id]) -> Outcome<Json> {
     Ok(json!(true))
 }
 
+/// `action_quotation_sent`: marked as sent, and mailed to nobody.
+pub fn action_quotation_sent(tx: &mut Tx<'_>, ids: &[Id]) -> Outcome<Json> {
+    for id in ids {
+        if tx.record("sale.order", *id)?.text("state") != "draft" {
+            return Err(Raise::user("Only draft orders can be marked as sent directly."));
+        }
+        tx.update("sale.order", *id, |order| order.set("state", "sent"))?;
+    }
+    Ok(json!(null))
+}
+
 /// `action_cancel`.
 pub fn action_cancel(tx: &mut Tx<'_>, ids: &[Id]) -> Outcome<Json> {
     for id in ids {
@@ -227,12 +243,13 @@ pub fn invoice_order(tx: &mut Tx<'_>, order_id: Id, amount: Amount) -> Outcome<I
         ("company_id", "company_id"),
         ("currency_id", "currency_id"),
         ("client_order_ref", "ref"),
+        ("payment_term_id", "invoice_payment_term_id"),
     ] {
         if let Some(value) = order.get(from) {
             invoice.set(to, value.clone());
         }
     }
-    super::accounting::prepare_move(tx, &mut invoice);
+    accounting::prepare_move(tx, &mut invoice);
     let id = tx.insert("account.move", invoice)?;
     for transaction in taken_over(tx, order_id) {
         tx.update("payment.transaction", transaction, |row| {

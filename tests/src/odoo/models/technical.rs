@@ -161,6 +161,20 @@ pub fn unlinking(tx: &mut Tx<'_>, model: &str, id: Id) -> Outcome<()> {
             refuse_shown(tx, row.text("model"), &[row.text("name").to_owned()])?;
             delete_all(tx, "ir.model.fields.selection", "field_id", id)
         }
+        "res.groups" => {
+            // Who had it, implied it or asked for it has, implies and asks for it no more.
+            let field = tx.series().groups_field();
+            let of = [("res.users", field), ("ir.actions.server", field), (model, "implied_ids")];
+            for (other, field) in of {
+                for row in tx.ids_where(other, |row| row.leads_to(field, id)) {
+                    let held = tx.record(other, row)?;
+                    let left = held.references(field).iter().copied().filter(|one| *one != id);
+                    let left: Vec<Id> = left.collect();
+                    tx.update(other, row, |row| row.set(field, left))?;
+                }
+            }
+            Ok(())
+        }
         "ir.ui.menu" => {
             for child in tx.ids_where(model, |row| row.reference("parent_id") == Some(id)) {
                 tx.update(model, child, |row| row.clear("parent_id"))?;

@@ -4,16 +4,17 @@
 //! Its other states ask for nothing in Odoo; one that contradicts a payment is a person's. Not
 //! here: payments of orders ([`super::order`]).
 
+use concilia_shared::config::InvoicePolicy;
 use concilia_shared::money::Money;
 
 use super::paid::{day, in_the_way, unless_accepted, values};
-use super::{Seen, Verdict, currency, unknown_to_ventipay};
+use super::{BY_HAND, Seen, Verdict, currency, customer, unknown_to_ventipay};
 use crate::domain::event::{Booking, Matched};
 use crate::domain::fact::{InvoiceState, InvoiceTold};
 use crate::domain::interpret::match_keys;
 use crate::domain::observe::{
-    Accepted, Ask, AtVentipay, Command, FoundInvoices, InOdoo, Invoice, Lookup, PayInvoice, Probe,
-    Transaction,
+    Accepted, Ask, AtVentipay, Command, FoundInvoices, InOdoo, Invoice, Lookup, MakeInvoice,
+    PayInvoice, Probe, Transaction,
 };
 use crate::domain::reason::{ParkReason, PendingReason, RecordReason};
 use crate::domain::settings::Settings;
@@ -78,22 +79,36 @@ fn not_paid(invoice: &InvoiceTold, state: &State) -> Verdict {
 }
 
 /// Whom to ask, and where the customer invoice may be.
-pub(super) fn lookup(invoice: &InvoiceTold, settings: &Settings, body: &[u8]) -> Lookup {
-    let paths: Vec<String> =
-        PATHS.iter().map(ToString::to_string).chain(settings.match_keys.iter().cloned()).collect();
-    let probes = match_keys(body, &paths).into_iter().flat_map(|(path, value)| {
-        FIELDS.map(|field| Probe {
-            path: path.clone(),
-            field: field.to_owned(),
-            value: value.clone(),
-        })
-    });
+pub(super) fn lookup(
+    told: &Told,
+    invoice: &InvoiceTold,
+    settings: &Settings,
+    body: &[u8],
+) -> Lookup {
+    let probe = |path: &str, field: &str, value: &str| Probe {
+        path: path.to_owned(),
+        field: field.to_owned(),
+        value: value.to_owned(),
+    };
+    let probes: Vec<Probe> = if let Some(chosen) = &told.chosen {
+        vec![probe(BY_HAND, "name", chosen)]
+    } else {
+        let paths = PATHS.iter().map(ToString::to_string);
+        let paths: Vec<String> = paths.chain(settings.match_keys.iter().cloned()).collect();
+        let keys = match_keys(body, &paths);
+        // One that was made for it carries its own id.
+        let own = [probe("id", "ref", invoice.invoice.as_str())];
+        let named =
+            keys.iter().flat_map(|(path, value)| FIELDS.map(|field| probe(path, field, value)));
+        named.chain(own).collect()
+    };
     let ids = [invoice.payment.as_ref(), Some(&invoice.invoice)];
     Lookup {
         ask: Ask::Invoice(invoice.invoice.clone()),
         names: invoice.names(),
         carried: ids.into_iter().flatten().map(ToString::to_string).collect(),
-        invoice_probes: probes.collect(),
+        invoice_probes: probes,
+        customer: customer(Some(body), invoice.customer.as_ref(), settings),
         ..Lookup::default()
     }
 }
@@ -102,6 +117,7 @@ pub(super) fn lookup(invoice: &InvoiceTold, settings: &Settings, body: &[u8]) ->
 pub(super) fn judge(
     told: &Told,
     invoice: &InvoiceTold,
+    state: &State,
     lookup: &Lookup,
     seen: &Seen,
     settings: &Settings,
@@ -117,7 +133,15 @@ pub(super) fn judge(
     }
     confirm_with_ventipay(told, amount, &seen.ventipay)?;
     in_the_way(&lookup.names, &seen.odoo.transactions)?;
-    let (found, transactions, probe) = find(&seen.odoo.invoices)?;
+    let found = match find(&seen.odoo.invoices) {
+        Err(Verdict::Pending(PendingReason::NoInvoice { looked_for })) => {
+            let make = make(told, invoice, amount, state, seen, settings)
+                .ok_or(Verdict::Pending(PendingReason::NoInvoice { looked_for }))?;
+            return Ok((Command::MakeInvoice(Box::new(make)), None));
+        }
+        found => found?,
+    };
+    let (found, transactions, probe) = found;
     let accepted = check(told, amount, found, transactions, settings)?;
     let shown = match &seen.ventipay {
         AtVentipay::Invoice(now) => now.paid_at,
@@ -137,6 +161,32 @@ pub(super) fn judge(
         value: probe.value.clone(),
     };
     Ok((Command::PayInvoice(Box::new(pay)), Some(matched)))
+}
+
+/// The invoice Odoo lacks, where the account has it made; once, whatever became of it.
+fn make(
+    told: &Told,
+    invoice: &InvoiceTold,
+    amount: Money,
+    state: &State,
+    seen: &Seen,
+    settings: &Settings,
+) -> Option<MakeInvoice> {
+    if settings.subscription_invoices == InvoicePolicy::Never
+        || state.made_invoice.is_some()
+        || told.chosen.is_some()
+    {
+        return None;
+    }
+    Some(MakeInvoice {
+        invoice: invoice.invoice.clone(),
+        customer: seen.customer.clone()?,
+        product: settings.subscription_product.clone()?,
+        amount,
+        currency: currency::default_name(amount, settings),
+        date: day(invoice.paid_at.unwrap_or(told.webhook.received_at)),
+        post: settings.subscription_invoices == InvoicePolicy::Post,
+    })
 }
 
 fn judge_booked(

@@ -78,6 +78,11 @@ pub enum Verdict {
         /// The transaction's reference.
         transaction: String,
     },
+    /// Not at rest: the customer invoice is made, and its payment follows.
+    InvoiceMade {
+        /// Its name in Odoo.
+        invoice: String,
+    },
     /// A record of ours is written in Odoo.
     Registered(Registration),
     /// The credit of its booking is with the invoices that came later.
@@ -155,7 +160,9 @@ pub fn plan(told: &Told, state: &State, settings: &Settings, body: Option<&[u8]>
         Fact::SubscriptionTold(subscription) => {
             Ok(subscription::lookup(subscription, settings, body))
         }
-        Fact::InvoiceTold(invoice) => keys.map(|body| invoice::lookup(invoice, settings, body)),
+        Fact::InvoiceTold(invoice) => {
+            keys.map(|body| invoice::lookup(told, invoice, settings, body))
+        }
         Fact::CardEnrolled(card) => keys.and_then(|body| card::lookup(card, settings, body)),
         Fact::Other | Fact::Unreadable { .. } => {
             Err(Plan::Rest(Verdict::Recorded(RecordReason::NothingToDo)))
@@ -183,7 +190,7 @@ pub fn decide(
         Fact::SubscriptionTold(subscription) => {
             subscription::judge(subscription, state, seen, settings)
         }
-        Fact::InvoiceTold(invoice) => invoice::judge(told, invoice, lookup, seen, settings),
+        Fact::InvoiceTold(invoice) => invoice::judge(told, invoice, state, lookup, seen, settings),
         Fact::CardEnrolled(card) => card::judge(card, seen, settings),
         Fact::Other | Fact::Unreadable { .. } => Err(without_account(told)),
     };
@@ -212,6 +219,15 @@ pub fn conclude(command: &Command, outcome: Outcome, matched: Option<Matched>) -
         }
         (Outcome::Canceled { transaction }, Command::Cancel(_)) => {
             Verdict::Canceled { transaction }
+        }
+        (Outcome::InvoiceMade { invoice }, Command::MakeInvoice(_)) => {
+            Verdict::InvoiceMade { invoice }
+        }
+        (Outcome::WhoseUnclear { ambiguous: false }, _) => {
+            Verdict::Pending(PendingReason::NoCustomer)
+        }
+        (Outcome::WhoseUnclear { ambiguous: true }, _) => {
+            Verdict::Parked(ParkReason::AmbiguousCustomer)
         }
         (Outcome::Failed { transaction }, Command::Fail(_)) => Verdict::Failed { transaction },
         (Outcome::Recorded(recorded), Command::Record(record)) => {

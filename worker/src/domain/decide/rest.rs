@@ -34,6 +34,7 @@ pub fn rest(
         }
         Verdict::Canceled { transaction } => Event::TransactionCanceled { about, transaction },
         Verdict::Failed { transaction } => Event::TransactionFailed { about, transaction },
+        Verdict::InvoiceMade { invoice } => Event::InvoiceMade { about, invoice },
         Verdict::Registered(registration) => Event::Registered { about, registration },
         Verdict::Completed(booking) => Event::Completed { about, booking: *booking },
         Verdict::Pending(reason) => pending(told, reason, schedule, now, jitter),

@@ -19,8 +19,8 @@
 //! decimal text, as Odoo answers.
 
 use concilia_shared::config::{
-    CardPolicy, CreditNotePolicy, CreditPolicy, DisputePolicy, Environment, Mode, QuotationPolicy,
-    Retry, UfPolicy,
+    CardPolicy, CreditNotePolicy, CreditPolicy, DisputePolicy, Environment, InvoicePolicy, Mode,
+    QuotationPolicy, Retry, UfPolicy,
 };
 use concilia_shared::id::EventId;
 use concilia_shared::money::{Currency, Money};
@@ -186,6 +186,10 @@ impl Case {
                 let booking = booking("chk_1", amount);
                 self.state.apply(&Event::Refunded { about, refund, booking });
             }
+            ["made", event] => {
+                let about = EventId::parse(*event).unwrap();
+                self.state.apply(&Event::InvoiceMade { about, invoice: "/".to_owned() });
+            }
             ["told", event, "invoice", "paid", amount, currency, rest @ ..] => {
                 let fact = invoice_fact(&["paid", amount, currency]);
                 self.state.apply(&Event::WebhookReceived(webhook(event, fact)));
@@ -289,6 +293,12 @@ impl Case {
             ["uf", "UF"] => self.settings.uf = UfPolicy::Uf,
             ["uf", "CLF"] => self.settings.uf = UfPolicy::Clf,
             ["lost_disputes", "book"] => self.settings.lost_disputes = DisputePolicy::Book,
+            ["invoices", policy] => {
+                self.settings.subscription_invoices =
+                    if *policy == "post" { InvoicePolicy::Post } else { InvoicePolicy::Draft };
+                self.settings.subscription_product = Some("SUB".to_owned());
+            }
+            ["no_product"] => self.settings.subscription_product = None,
             ["cards", "active"] => self.settings.cards = CardPolicy::Active,
             ["cards", "off"] => self.settings.cards = CardPolicy::Off,
             ["draft_credit_notes"] => self.settings.credit_notes = CreditNotePolicy::Draft,
@@ -367,7 +377,7 @@ impl Case {
             }
             ["card", rest @ ..] => {
                 self.body = card_body(rest.contains(&"shown"), rest.contains(&"nobody"));
-                webhook("evt_1", card_fact())
+                webhook("evt_1", card_fact(rest.contains(&"nobody")))
             }
             ["charge" | "payment", rest @ ..] => {
                 let mut told = webhook("evt_1", payment_fact(rest));
@@ -508,7 +518,8 @@ pub(super) fn booking_of(command: &Command) -> Option<Booking> {
         Command::Book(book) => (book.amount, book.date),
         Command::Confirm(confirm) => (confirm.amount, confirm.date),
         Command::PayInvoice(pay) => (pay.amount, pay.date),
-        Command::Refund(_)
+        Command::MakeInvoice(_)
+        | Command::Refund(_)
         | Command::Record(_)
         | Command::Cancel(_)
         | Command::Fail(_)
@@ -526,6 +537,7 @@ pub(super) fn done(command: &Command) -> Outcome {
         (None, Command::Cancel(cancel)) => {
             Outcome::Canceled { transaction: cancel.reference.clone() }
         }
+        (None, Command::MakeInvoice(_)) => Outcome::InvoiceMade { invoice: "/".to_owned() },
         (None, Command::Record(_)) => Outcome::Recorded(Recorded::Done(Done::default())),
         (None, Command::Fail(fail)) => Outcome::Failed { transaction: fail.reference.clone() },
         (None, Command::Refund(refund)) => {
@@ -576,6 +588,11 @@ fn command_text(command: &Command) -> String {
             format!("refund {name} {amount} {} on {}{draft}", refund.currency, refund.date)
         }
         Command::Fail(fail) => format!("fail {} {}", fail.reference, fail.state),
+        Command::MakeInvoice(make) => {
+            let posted = if make.post { " posted" } else { "" };
+            let amount = make.amount.to_decimal();
+            format!("make {} {amount} {} on {}{posted}", command.name(), make.currency, make.date)
+        }
         Command::Record(record) => record_text(record),
         Command::Complete { name } => format!("complete {name}"),
     }
@@ -614,6 +631,7 @@ pub(super) fn verdict_text(verdict: &Verdict) -> String {
         Verdict::Parked(reason) => format!("parked {}", tag(serde_json::to_value(reason).unwrap())),
         Verdict::Booked(booking, ..) => format!("booked {}", booking.transaction),
         Verdict::Refunded(refund, _) => format!("refunded {}", refund.transaction),
+        Verdict::InvoiceMade { invoice } => format!("made {invoice}"),
         Verdict::Registered(registration) => {
             format!("registered {} {}", registration.record, registration.state)
         }

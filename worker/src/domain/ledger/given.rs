@@ -164,11 +164,11 @@ pub(in crate::domain) fn invoice_fact(words: &[&str]) -> Fact {
     })
 }
 
-pub(in crate::domain) fn card_fact() -> Fact {
+pub(in crate::domain) fn card_fact(nobody: bool) -> Fact {
     Fact::CardEnrolled(CardEnrolled {
         setup_intent: ObjectId::parse("seti_1").unwrap(),
         payment_method: ObjectId::parse("pm_1"),
-        customer: ObjectId::parse("cus_1"),
+        customer: ObjectId::parse("cus_1").filter(|_| !nobody),
     })
 }
 

@@ -72,15 +72,17 @@ fn free_code(taken: &[Row]) -> Result<&'static str, SetupError> {
     })
 }
 
-/// A method line for money in and one for money out, on the bank journal.
+/// A method line for money in and one for money out, on the bank journal. Answers the journal and
+/// the account that money in is entered in.
 pub(super) async fn ensure_lines(
     records: &mut Records<'_>,
     request: &SetupRequest,
     provider: i64,
     account: i64,
     report: &mut SetupReport,
-) -> Result<(), SetupError> {
+) -> Result<(i64, i64), SetupError> {
     let step = "the payment method lines";
+    let mut used = (0, account);
     let journal = bank_journal(records, request).await?;
     let domain = json!([["code", "=", "manual"], ["payment_type", "in", ["inbound", "outbound"]]]);
     let methods = records.search(step, "account.payment.method", domain, &["payment_type"]).await?;
@@ -100,12 +102,15 @@ pub(super) async fn ensure_lines(
             journal: id(&journal),
             journal_chosen: request.journal_code.is_some(),
         };
-        let change = ensure_line(records, &line).await?;
+        let (change, journal_used, account_used) = ensure_line(records, &line).await?;
+        if direction == "inbound" {
+            used = (journal_used, account_used);
+        }
         let object =
             format!("{direction} payment method line on journal {}", text(&journal, "code"));
         report.line(object, change);
     }
-    Ok(())
+    Ok(used)
 }
 
 /// A method line as it must be.
@@ -119,7 +124,10 @@ struct Line {
     journal_chosen: bool,
 }
 
-async fn ensure_line(records: &mut Records<'_>, line: &Line) -> Result<Change, SetupError> {
+async fn ensure_line(
+    records: &mut Records<'_>,
+    line: &Line,
+) -> Result<(Change, i64, i64), SetupError> {
     let (step, model) = ("the payment method lines", "account.payment.method.line");
     let short = if line.direction == "inbound" { "in" } else { "out" };
     let name = format!("method_line_{short}_company_{}", records.company_id);
@@ -134,13 +142,19 @@ async fn ensure_line(records: &mut Records<'_>, line: &Line) -> Result<Change, S
         }
         let created = records.create(step, model, values).await?;
         records.bind(step, &name, model, created).await?;
-        return Ok(Change::Created);
+        return Ok((Change::Created, line.journal, line.account));
     };
     let (values, repairs) = repairs(&row, line);
+    let after = |field: &str, wanted: i64| match values.contains_key(field) {
+        true => wanted,
+        false => link(&row, field).unwrap_or(wanted),
+    };
+    let (journal, account) =
+        (after("journal_id", line.journal), after("payment_account_id", line.account));
     if !values.is_empty() {
         records.write(step, model, id(&row), values.into()).await?;
     }
-    Ok(Change::of(repairs))
+    Ok((Change::of(repairs), journal, account))
 }
 
 /// What keeps an existing line from working, and what to write.

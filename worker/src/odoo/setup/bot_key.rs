@@ -1,7 +1,7 @@
 //! An API key for the bot, written to a file and nowhere else.
 //!
-//! Odoo makes keys for oneself only, in a dialog. A server action of the administrator's makes
-//! one for the bot; it lives for the one call. The key crosses the wire once, is written to a
+//! Odoo makes keys for oneself only, in a dialog. A momentary action of the administrator's makes
+//! one for the bot. The key crosses the wire once, is written to a
 //! file only its owner may read, and is neither logged nor reported.
 //!
 //! A key lives [`DAYS`] days on 18 and 19, the most Odoo lets an ordinary user have
@@ -21,13 +21,12 @@ use tokio::io::AsyncWriteExt;
 
 use super::records::{Records, Row, id, text};
 use super::report::{Change, Repair, SetupReport};
-use super::{SetupError, SetupRequest};
-use crate::odoo::transport::{Args, Endpoint, Rpc};
+use super::{SetupError, SetupRequest, momentary};
+use crate::odoo::transport::{Endpoint, Rpc};
 
-const ACTIONS: &str = "ir.actions.server";
 const STEP: &str = "the bot's API key";
 
-/// Of the action that makes the key. It carries the administrators' group.
+/// Of the action that makes and takes away keys.
 const ACTION_NAME: &str = "Concilia: key";
 
 /// What our keys' names begin with. Version 2 of the set-up named all of them so, and they had
@@ -58,7 +57,7 @@ pub(super) async fn ensure_key(
     let mut old = None;
     let change = match read_key(path).await? {
         None => Change::Created,
-        Some(key) if works(records, request, &key).await? => {
+        Some(key) if works(records.rpc, request, &key).await? => {
             let kept = keys(records, bot).await?;
             let ends = end_of(records.series, &key, &kept, request.now);
             let Some((repair, row)) = ends else {
@@ -84,11 +83,27 @@ pub(super) async fn ensure_key(
     let key = make_key(records, bot).await?;
     write_key(path, &key).await.map_err(|source| file_error(path, source))?;
     if let Some(old) = old
-        && works(records, request, &key).await?
+        && works(records.rpc, request, &key).await?
     {
-        drop(run(records, &forget_code(&[old])).await?);
+        forget(records, &[old]).await?;
     }
     report.line(object, change);
+    Ok(())
+}
+
+/// Whether the key works that stands in the configuration itself.
+pub(super) async fn look_at_configured(
+    admin: &Rpc,
+    request: &SetupRequest,
+    report: &mut SetupReport,
+) -> Result<(), SetupError> {
+    let object = format!("API key of {} in the configuration", request.bot_login);
+    let todo = "Name a file instead (odoo.key_file) and run `concilia-worker odoo setup`.";
+    match &request.bot_password {
+        None => report.attention(object, "is missing", todo),
+        Some(key) if works(admin, request, key).await? => report.line(object, Change::Unchanged),
+        Some(_) => report.attention(object, "is refused by Odoo", todo),
+    }
     Ok(())
 }
 
@@ -96,7 +111,7 @@ pub(super) async fn ensure_key(
 pub(super) async fn remove_keys(records: &Records<'_>, bot: i64) -> Result<usize, SetupError> {
     let ours: Vec<i64> = keys(records, bot).await?.iter().map(id).collect();
     if !ours.is_empty() && !records.is_plan() {
-        drop(run(records, &forget_code(&ours)).await?);
+        forget(records, &ours).await?;
     }
     Ok(ours.len())
 }
@@ -168,19 +183,16 @@ fn is_key(text: &str) -> bool {
     text.len() == KEY_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-async fn works(
-    records: &Records<'_>,
-    request: &SetupRequest,
-    key: &Secret,
-) -> Result<bool, SetupError> {
+async fn works(admin: &Rpc, request: &SetupRequest, key: &Secret) -> Result<bool, SetupError> {
     let login = request.bot_login.clone();
-    let endpoint = Endpoint { login, key: key.clone(), ..records.rpc.endpoint().clone() };
+    let endpoint = Endpoint { login, key: key.clone(), ..admin.endpoint().clone() };
     let check = async { Rpc::new(endpoint)?.check_login().await };
     check.await.map_err(|source| SetupError::Call { step: STEP, source })
 }
 
 async fn make_key(records: &Records<'_>, bot: i64) -> Result<Secret, SetupError> {
-    let made = run(records, &make_code(records.series, bot)).await?;
+    let code = make_code(records.series, bot);
+    let made = momentary::run(records, STEP, (ACTION_NAME, &code), json!({})).await?;
     let key = made.pointer("/infos/concilia/key").and_then(|key| key.as_str());
     match key {
         Some(key) if is_key(key) => Ok(Secret::new(key)),
@@ -190,23 +202,9 @@ async fn make_key(records: &Records<'_>, bot: i64) -> Result<Secret, SetupError>
     }
 }
 
-/// Makes the action, runs it, deletes it whatever came of it.
-async fn run(records: &Records<'_>, code: &str) -> Result<serde_json::Value, SetupError> {
-    let domain = json!([["name", "=", ACTION_NAME]]);
-    for row in records.search(STEP, ACTIONS, domain, &["name"]).await? {
-        records.unlink(STEP, ACTIONS, &[id(&row)]).await?;
-    }
-    let of_model = records.model_id(STEP, "res.users").await?;
-    let administrators = records.known("base.group_system")?;
-    let values = json!({
-        "name": ACTION_NAME, "model_id": of_model, "state": "code", "code": code,
-        records.groups_field(): [[6, 0, [administrators]]],
-    });
-    let action = records.create(STEP, ACTIONS, values).await?;
-    let args = Args::on(&[action]).context("active_model", "res.users");
-    let answer = records.change(STEP, ACTIONS, "run", args).await;
-    records.unlink(STEP, ACTIONS, &[action]).await?;
-    answer
+async fn forget(records: &Records<'_>, keys: &[i64]) -> Result<(), SetupError> {
+    momentary::run(records, STEP, (ACTION_NAME, &forget_code(keys)), json!({})).await?;
+    Ok(())
 }
 
 /// The text of the action that makes a key. 17 knows no end of keys.

@@ -131,11 +131,12 @@ pub(super) async fn write_version(
 pub(super) async fn remove_version(
     records: &Records<'_>,
     note: Option<(i64, u32)>,
+    report: &mut SetupReport,
 ) -> Result<(), SetupError> {
-    match note {
-        Some((row, _)) => records.unlink("the version note", "ir.config_parameter", &[row]).await,
-        None => Ok(()),
-    }
+    let Some((row, _)) = note else { return Ok(()) };
+    records.unlink("the version note", "ir.config_parameter", &[row]).await?;
+    report.line(format!("parameter {VERSION_KEY}"), Change::Removed("deleted".to_owned()));
+    Ok(())
 }
 
 #[cfg(test)]

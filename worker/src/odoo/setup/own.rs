@@ -15,6 +15,7 @@ use super::models::{self, Field, Kind, Model};
 use super::records::{Records, Row, id, is, link, model_name, text};
 use super::report::{Change, Repair, SetupReport};
 
+mod labels;
 mod rights;
 mod screens;
 pub(super) mod wanted;
@@ -252,29 +253,26 @@ async fn translate(
     changes: &mut BTreeMap<&'static str, Change>,
 ) -> Result<(), SetupError> {
     let held = Held::read(records, true).await?;
+    let mut texts = labels::Texts::new();
+    let mut add = |table, text, row: &Row| texts.entry((table, text)).or_default().push(id(row));
     for model in models::MADE {
         let Some(row) = held.model(model) else { continue };
         let mut missing = BTreeSet::new();
         if text(row, "name") != model.label.es {
-            records
-                .write_spanish(STEP, "ir.model", id(row), json!({"name": model.label.es}))
-                .await?;
+            add(labels::MODELS, model.label.es, row);
             missing.insert(before.model(model).is_some());
         }
         for field in model.fields {
             let Some(row) = held.field(model, field) else { continue };
             let old = before.field(model, field).is_some();
             if text(row, "field_description") != field.label.es {
-                let values = json!({"field_description": field.label.es});
-                records.write_spanish(STEP, "ir.model.fields", id(row), values).await?;
+                add(labels::FIELDS, field.label.es, row);
                 missing.insert(old);
             }
             for (value, words) in field.kind.choices() {
                 let Some(choice) = held.choice(id(row), value) else { continue };
                 if text(choice, "name") != words.es {
-                    let values = json!({"name": words.es});
-                    let of = "ir.model.fields.selection";
-                    records.write_spanish(STEP, of, id(choice), values).await?;
+                    add(labels::CHOICES, words.es, choice);
                     missing.insert(old && before.choice(id(row), value).is_some());
                 }
             }
@@ -285,5 +283,5 @@ async fn translate(
             wanted::add(change, wanted::spanish_labels());
         }
     }
-    Ok(())
+    labels::write(records, STEP, &texts).await
 }

@@ -1,8 +1,11 @@
 //! The bot and its group: who may run the actions, and nobody else.
 //!
-//! The bot is an internal user with our group and no further right: by itself it reads no
-//! order, no transaction, no invoice (`odoo-api-2.md` 1.1). The group has no other member and
-//! no group that implies it, because it books money.
+//! **The bot's rights**: Internal User (`base.group_user`) and our group, nothing else. By itself
+//! it reads users, partners, companies, products and currencies, as every internal user does,
+//! and no order, transaction, invoice, payment, provider, employee or setting; it may change
+//! none of them (`odoo-api-2.md` 1.1). What it does, it does by running the server actions,
+//! which only members of the group may. The group grants no right of its own, has no other
+//! member and is implied by no other group, because it books money.
 
 use rand::RngExt;
 use serde_json::json;
@@ -11,7 +14,7 @@ use super::records::{Records, id, is, links, text};
 use super::report::{Change, Repair, SetupReport};
 use super::{SetupError, SetupRequest};
 
-const GROUP_NAME: &str = "Concilia bot";
+pub(super) const GROUP_NAME: &str = "Concilia bot";
 
 /// The bot's address when none is given: the domain is reserved and reaches nobody.
 const BOT_EMAIL: &str = "concilia-bot@concilia.invalid";
@@ -93,8 +96,37 @@ pub(super) async fn ensure_bot(
     if bound.is_none_or(|row| id(&row) != bot) {
         records.bind(step, name, model, bot).await?;
     }
-    report.line(object, Change::of(repairs));
+    report.line(object.clone(), Change::of(repairs));
+    let extra = extra_groups(records, &links(row, groups), group).await?;
+    if !extra.is_empty() {
+        let wrong = format!("has more groups than it needs ({})", extra.join(", "));
+        let todo = format!(
+            "Take them away in Odoo, under Settings, Users: it needs Internal User and {GROUP_NAME} only."
+        );
+        report.attention(object, wrong, todo);
+    }
     Ok(bot)
+}
+
+/// Names of the groups a user has beyond Internal User, what that implies, and ours.
+pub(super) async fn extra_groups(
+    records: &Records<'_>,
+    held: &[i64],
+    group: i64,
+) -> Result<Vec<String>, SetupError> {
+    let fields = ["full_name", "implied_ids"];
+    let all = records.search("the groups", "res.groups", json!([]), &fields).await?;
+    let mut allowed = vec![group];
+    let mut open = vec![records.known("base.group_user")?];
+    while let Some(next) = open.pop() {
+        if !allowed.contains(&next) {
+            allowed.push(next);
+            let row = all.iter().find(|row| id(row) == next);
+            open.extend(row.map(|row| links(row, "implied_ids")).unwrap_or_default());
+        }
+    }
+    let beyond = all.iter().filter(|row| held.contains(&id(row)) && !allowed.contains(&id(row)));
+    Ok(beyond.map(|row| text(row, "full_name").to_owned()).collect())
 }
 
 /// Takes everybody but the bot out of the group, and the group out of every other group.

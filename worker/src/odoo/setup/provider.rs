@@ -85,10 +85,11 @@ pub(super) async fn ensure_method(
         report.line(object, Change::Created);
         return Ok(());
     };
-    let mut values = serde_json::Map::new();
+    // One after the other: Odoo activates no method that no enabled provider offers yet.
+    let mut writes = Vec::new();
     let mut repairs = Vec::new();
     if !links(&row, "provider_ids").contains(&provider) {
-        values.insert("provider_ids".to_owned(), json!([[4, provider]]));
+        writes.push(json!({"provider_ids": [[4, provider]]}));
         repairs.push(Repair::new(
             "is not offered by this company's provider",
             "given to this company's provider",
@@ -96,11 +97,11 @@ pub(super) async fn ensure_method(
     }
     // Disabling a provider archives its methods (`odoo-api.md` section 3).
     if !is(&row, "active") {
-        values.insert("active".to_owned(), json!(true));
+        writes.push(json!({"active": true}));
         repairs.push(Repair::new("is archived", "made active again"));
     }
-    if !values.is_empty() {
-        records.write(step, model, id(&row), values.into()).await?;
+    for values in writes {
+        records.write(step, model, id(&row), values).await?;
     }
     report.line(object, Change::of(repairs));
     Ok(())

@@ -215,6 +215,21 @@ impl<'a> Records<'a> {
         self.rows(step, model, args.context("lang", SPANISH)).await
     }
 
+    /// [`Self::search`], in all companies of the administrator.
+    pub(super) async fn search_everywhere(
+        &self,
+        step: &'static str,
+        model: &str,
+        domain: Value,
+        fields: &[&str],
+    ) -> Result<Vec<Row>, SetupError> {
+        let args = Args::none().with("domain", domain).with("fields", fields).with("order", "id");
+        let args = args.context("active_test", false).context("lang", ENGLISH);
+        let result = self.rpc.call(model, "search_read", args).await;
+        let rows = result.map_err(|source| SetupError::Call { step, source })?;
+        serde_json::from_value(rows).map_err(|_| shape(step))
+    }
+
     /// Any call that writes nothing, in our company.
     pub(super) async fn call(
         &self,
@@ -231,6 +246,24 @@ impl<'a> Records<'a> {
         result.map_err(|source| SetupError::Call { step, source })
     }
 
+    /// Makes records, in one call.
+    pub(super) async fn create_all(
+        &self,
+        step: &'static str,
+        model: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<i64>, SetupError> {
+        let wanted = values.len();
+        if self.is_plan() {
+            let imagine = |_| self.imagined.fetch_sub(1, Ordering::Relaxed) - 1;
+            return Ok((0..wanted).map(imagine).collect());
+        }
+        let args = Args::none().with("vals_list", values).context("no_reset_password", true);
+        let result = self.call(step, model, "create", args).await?;
+        let ids: Vec<i64> = serde_json::from_value(result).map_err(|_| shape(step))?;
+        if ids.len() == wanted { Ok(ids) } else { Err(shape(step)) }
+    }
+
     /// Makes a record.
     pub(super) async fn create(
         &self,
@@ -238,13 +271,8 @@ impl<'a> Records<'a> {
         model: &str,
         values: Value,
     ) -> Result<i64, SetupError> {
-        if self.is_plan() {
-            return Ok(self.imagined.fetch_sub(1, Ordering::Relaxed) - 1);
-        }
-        let args =
-            Args::none().with("vals_list", json!([values])).context("no_reset_password", true);
-        let result = self.call(step, model, "create", args).await?;
-        result[0].as_i64().ok_or_else(|| shape(step))
+        let ids = self.create_all(step, model, vec![values]).await?;
+        ids.first().copied().ok_or_else(|| shape(step))
     }
 
     /// Writes to a record.
@@ -259,15 +287,15 @@ impl<'a> Records<'a> {
         Ok(())
     }
 
-    /// Writes the Spanish of a record.
+    /// Writes the same Spanish to records.
     pub(super) async fn write_spanish(
         &self,
         step: &'static str,
         model: &str,
-        record: i64,
+        records: &[i64],
         values: Value,
     ) -> Result<(), SetupError> {
-        let args = Args::on(&[record]).with("vals", values).context("lang", SPANISH);
+        let args = Args::on(records).with("vals", values).context("lang", SPANISH);
         self.change(step, model, "write", args).await?;
         Ok(())
     }
@@ -338,19 +366,39 @@ impl<'a> Records<'a> {
         model: &str,
         record: i64,
     ) -> Result<(), SetupError> {
-        let key = format!("{MODULE}.{name}");
-        let row = if let Some(stale) = self.external.get(&key) {
-            let values = json!({"model": model, "res_id": record});
-            self.write(step, "ir.model.data", stale.row, values).await?;
-            stale.row
-        } else {
-            let values = json!({
-                "module": MODULE, "name": name, "model": model, "res_id": record, "noupdate": true,
-            });
-            self.create(step, "ir.model.data", values).await?
-        };
-        let external = External { row, model: model.to_owned(), record };
-        self.external.insert(key, external);
+        self.bind_all(step, model, &[(name.to_owned(), record)]).await
+    }
+
+    /// [`Self::bind`] of several, in one call where none had a name before.
+    pub(super) async fn bind_all(
+        &mut self,
+        step: &'static str,
+        model: &str,
+        named: &[(String, i64)],
+    ) -> Result<(), SetupError> {
+        let (mut fresh, mut values) = (Vec::new(), Vec::new());
+        for (name, record) in named {
+            let key = format!("{MODULE}.{name}");
+            if let Some(stale) = self.external.get_mut(&key) {
+                model.clone_into(&mut stale.model);
+                stale.record = *record;
+                let row = stale.row;
+                let values = json!({"model": model, "res_id": record});
+                self.write(step, "ir.model.data", row, values).await?;
+            } else {
+                fresh.push((key, *record));
+                values.push(json!({
+                    "module": MODULE, "name": name, "model": model, "res_id": record, "noupdate": true,
+                }));
+            }
+        }
+        if values.is_empty() {
+            return Ok(());
+        }
+        let rows = self.create_all(step, "ir.model.data", values).await?;
+        for ((key, record), row) in fresh.into_iter().zip(rows) {
+            self.external.insert(key, External { row, model: model.to_owned(), record });
+        }
         Ok(())
     }
 

@@ -88,11 +88,6 @@ impl SetupReport {
         self.lines.iter().all(|line| !line.change.writes())
     }
 
-    /// The lines that matter: what is done, and what a person must do.
-    pub fn differences(&self) -> impl Iterator<Item = &ReportLine> {
-        self.lines.iter().filter(|line| line.change != Change::Unchanged)
-    }
-
     /// What is not as it must be, one sentence each: what is wrong and what to do.
     pub fn findings(&self) -> Vec<String> {
         self.lines.iter().filter_map(ReportLine::finding).collect()

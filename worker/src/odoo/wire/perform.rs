@@ -1,14 +1,14 @@
 //! What *book* and *refund* are asked: preconditions and effects; and what came of each.
 
+use concilia_shared::money::Money;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::rows::{BookingRow, RefundRow};
+use super::record::customer;
+use super::rows::{BookingRow, InvoiceRow, RefundRow};
 use super::{Told, names, or_false, read};
-use concilia_shared::money::Money;
-
 use crate::domain::observe::{
-    Accepted, Book, Cancel, Command, Confirm, Order, Outcome, PayInvoice, Refund,
+    Accepted, Book, Cancel, Command, Confirm, MakeInvoice, Order, Outcome, PayInvoice, Refund,
 };
 use crate::domain::reason::NotReady;
 use crate::odoo::actions::{self, Action};
@@ -29,6 +29,7 @@ fn item(command: &Command) -> Value {
         Command::Book(book) => book_item(book),
         Command::Confirm(confirm) => confirm_item(confirm),
         Command::PayInvoice(pay) => pay_invoice_item(pay),
+        Command::MakeInvoice(make) => make_invoice_item(command, make),
         Command::Refund(refund) => refund_item(refund),
         Command::Cancel(cancel) => cancel_item("cancel", cancel),
         Command::Fail(cancel) => cancel_item("fail", cancel),
@@ -91,6 +92,20 @@ fn pay_invoice_item(pay: &PayInvoice) -> Value {
             "residual": invoice.residual,
             "state": invoice.state,
         },
+    })
+}
+
+fn make_invoice_item(command: &Command, make: &MakeInvoice) -> Value {
+    json!({
+        "kind": "make_invoice",
+        "name": command.name(),
+        "id": make.invoice.as_str(),
+        "customer": customer(&make.customer),
+        "product": make.product,
+        "amount": decimal(make.amount, &make.currency),
+        "currency": make.currency,
+        "date": make.date.to_string(),
+        "post": make.post,
     })
 }
 
@@ -206,6 +221,22 @@ struct OutcomeRow {
     /// Of *refund* alone.
     #[serde(default, deserialize_with = "or_false")]
     refund: Option<RefundRow>,
+    /// Of *book*'s `make_invoice` alone.
+    #[serde(default, deserialize_with = "or_false")]
+    invoice: Option<InvoiceRow>,
+}
+
+/// What came of making an invoice; `None` for what any effect may come to.
+fn made(status: &str, invoice: Option<InvoiceRow>) -> Option<Outcome> {
+    match (status, invoice) {
+        ("made" | "already", Some(invoice)) => {
+            let name = invoice.into_domain().name;
+            Some(Outcome::InvoiceMade { invoice: name.unwrap_or_else(|| "/".to_owned()) })
+        }
+        ("no_customer", _) => Some(Outcome::WhoseUnclear { ambiguous: false }),
+        ("ambiguous_customer", _) => Some(Outcome::WhoseUnclear { ambiguous: true }),
+        _ => None,
+    }
 }
 
 impl OutcomeRow {
@@ -219,6 +250,11 @@ impl OutcomeRow {
             (Some(row), Command::Refund(asked)) => Some(row.into_domain(asked)?),
             _ => None,
         };
+        if matches!(command, Command::MakeInvoice(_))
+            && let Some(made) = made(&self.status, self.invoice)
+        {
+            return Ok(made);
+        }
         let why = self.why.unwrap_or_default();
         let booking = self.booking.map(BookingRow::into_domain).transpose()?;
         match (self.status.as_str(), booking, self.transaction) {

@@ -113,7 +113,7 @@ fn linked(mut item: Value, of: &[String], of_whom: Option<&Customer>, told: &[Ac
     item
 }
 
-fn customer(customer: &Customer) -> Value {
+pub(super) fn customer(customer: &Customer) -> Value {
     json!({
         "id": optional(customer.id.as_deref()), "rut": optional(customer.rut.as_ref().map(crate::domain::rut::Rut::as_str)),
         "email": optional(customer.email.as_deref()), "name": optional(customer.name.as_deref()),

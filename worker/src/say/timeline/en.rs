@@ -45,6 +45,9 @@ pub(super) fn sentence(event: &Event) -> String {
             format!("Set the transaction {transaction} to error in Odoo.")
         }
         Event::Refunded { refund, .. } => format!("Booked what went back: {}.", went_back(refund)),
+        Event::InvoiceMade { invoice, .. } => {
+            format!("Made the invoice {invoice} in Odoo, which had none.")
+        }
         Event::Registered { registration, .. } => {
             format!("Wrote {} ({}) in Odoo.", registration.record, registration.state)
         }

@@ -47,6 +47,9 @@ pub(super) fn sentence(event: &Event) -> String {
         Event::Refunded { refund, .. } => {
             format!("Contabilizada la devolución: {}.", went_back(refund))
         }
+        Event::InvoiceMade { invoice, .. } => {
+            format!("Se creó la factura {invoice} en Odoo, que no tenía.")
+        }
         Event::Registered { registration, .. } => {
             format!("Se registró {} ({}) en Odoo.", registration.record, registration.state)
         }

@@ -40,6 +40,7 @@ pub fn who(event: &Event) -> &str {
         | Event::TransactionCanceled { .. }
         | Event::TransactionFailed { .. }
         | Event::Refunded { .. }
+        | Event::InvoiceMade { .. }
         | Event::Registered { .. }
         | Event::CreditFound { .. }
         | Event::Completed { .. }
@@ -108,7 +109,7 @@ mod tests {
             assert_ne!(en, es, "not translated");
             assert!(!who(&event).is_empty());
         }
-        assert_eq!(kinds.len(), 24, "a kind is missing: {kinds:?}");
+        assert_eq!(kinds.len(), 25, "a kind is missing: {kinds:?}");
     }
 
     #[test]

@@ -80,7 +80,15 @@ const FORM: &str = r#"
         <field name="x_company_id" readonly="1" groups="base.group_multi_company"/>
       </group>
     </group>
-    <field name="x_invoice_ids" readonly="1"/>
+    <field name="x_invoice_ids" readonly="1">
+      <{list} create="0" edit="0" delete="0">
+        <field name="name"/>
+        <field name="invoice_date"/>
+        <field name="amount_total_signed"/>
+        <field name="company_currency_id" column_invisible="1"/>
+        <field name="payment_state" widget="badge"/>
+      </{list}>
+    </field>
   </sheet>
   {chatter}
 </form>

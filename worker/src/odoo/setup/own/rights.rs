@@ -37,8 +37,8 @@ pub(super) async fn ensure_rights(
     let mut access = access.into_iter().map(|(_, change)| change);
     for (model, (_, rule)) in models::MENU.into_iter().zip(rules) {
         let mut parts = vec![("company rule", rule)];
-        parts.extend(["billing's right", "the managers' right"].into_iter().zip(access.by_ref()));
-        report.line(format!("rights on {}", model.name), together(parts));
+        parts.extend(["right of billing", "right of managers"].into_iter().zip(access.by_ref()));
+        report.line(format!("access to {}", model.name), together(parts));
     }
     Ok(())
 }

@@ -60,17 +60,24 @@ pub(super) async fn ensure(
         true => by_id(records.search_spanish(step, model, domain, &fields).await?),
         false => BTreeMap::new(),
     };
+    let mut missing = Vec::new();
+    for one in wanted {
+        if records.named(&one.name, model)?.is_none_or(|id| !rows.contains_key(&id)) {
+            missing.push(one);
+        }
+    }
+    let values = missing.iter().map(|one| one.values.clone().into()).collect();
+    let made = match missing.is_empty() {
+        true => Vec::new(),
+        false => records.create_all(step, model, values).await?,
+    };
+    let named: Vec<_> = missing.iter().map(|one| one.name.clone()).zip(made).collect();
+    records.bind_all(step, model, &named).await?;
     let mut done = Vec::new();
     for one in wanted {
-        let found = records.named(&one.name, model)?;
-        let row = found.and_then(|id| rows.get(&id));
-        let (id, mut change) = match row {
-            None => {
-                let values = one.values.clone().into();
-                let id = records.create(step, model, values).await?;
-                records.bind(step, &one.name, model, id).await?;
-                (id, Change::Created)
-            }
+        let found = records.named(&one.name, model)?.unwrap_or(0);
+        let (id, mut change) = match rows.get(&found) {
+            None => (found, Change::Created),
             Some(row) => {
                 let (values, repairs) = difference(row, one);
                 if !values.is_empty() {
@@ -195,7 +202,7 @@ async fn translate(
     }
     let missing = !values.is_empty();
     if missing {
-        records.write_spanish(step, model, record, values.into()).await?;
+        records.write_spanish(step, model, &[record], values.into()).await?;
     }
     let arch = text(held, "arch");
     let lacks = |(english, spanish): &&(&str, &str)| {

@@ -1,0 +1,5 @@
+//! Sixty oddities.
+
+use crate::world::Month;
+
+pub fn plant(_: &mut Month) {}
