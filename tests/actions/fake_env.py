@@ -522,8 +522,10 @@ def create_invoice(database, values):
     (command, _zero, line), = values.pop("invoice_line_ids")
     assert command == 0 and set(line) == {"product_id", "quantity", "price_unit"} and values["move_type"] == "out_invoice"
     database.fault("create_invoice", values["ref"])
+    # 17 names the first draft of its kind at once.
+    name = False if database.series != 17 else "/" if last_invoice(database) else "FAC 000001"
     move = database.insert("account.move", {
-        "name": False if database.series != 17 else "/", "state": "draft", "payment_state": "not_paid", "amount_total": 0.0,
+        "name": name, "state": "draft", "payment_state": "not_paid", "amount_total": 0.0,
         "amount_residual": 0.0, "write_date": LONG_AGO, "journal_id": 1, "commercial_partner_id": values["partner_id"],
         "reversed_entry_id": False, "payment_reference": False, **values})
     taxes = database.tables["product.product"][line["product_id"]]["tax_ids"]
@@ -537,8 +539,13 @@ def create_invoice(database, values):
 def post_invoice(moves):
     row = moves._table[moves.id]
     moves._database.fault("post", row["ref"])
-    taken = [int(each["name"][4:]) for each in moves._table.values() if str(each["name"]).startswith("FAC ")]
-    row.update(state="posted", name=f"FAC {max(taken, default=0) + 1:06}")
+    named = row["name"] and row["name"] != "/"
+    row.update(state="posted", name=row["name"] if named else f"FAC {last_invoice(moves._database) + 1:06}")
+
+
+def last_invoice(database):
+    rows = database.tables["account.move"].values()
+    return max([int(each["name"][4:]) for each in rows if str(each["name"]).startswith("FAC ")], default=0)
 
 
 def reverse_moves(wizards):
