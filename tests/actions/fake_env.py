@@ -629,7 +629,7 @@ def post_process(transactions):
     confirm_paid_quotation(database, tx)
     database.mails += len(tx["sale_order_ids"])
     date = datetime.date.fromisoformat(transactions._context.get("default_date", database.today))
-    tx["payment_id"] = enter_payment(database, tx, date, next_payment_name(database, date.year))
+    tx["payment_id"] = enter_payment(database, tx, date, next_payment_name(database, date.year, tx["company_id"]))
 
 
 def confirm_paid_quotation(database, tx):
@@ -657,10 +657,10 @@ def set_error(transactions, state_message):
         row.update(state="error", state_message=state_message)
 
 
-def next_payment_name(database, year):
+def next_payment_name(database, year, company):
     prefix = f"PBNK1/{year}/"
     taken = [int(pay["name"][len(prefix):]) for pay in database.tables["account.payment"].values()
-             if pay["name"] and pay["name"].startswith(prefix)]
+             if pay["company_id"] == company and pay["name"] and pay["name"].startswith(prefix)]
     return f"{prefix}{max(taken, default=0) + 1:05}"
 
 
