@@ -40,13 +40,13 @@ const DRIFTS: &[Drift] = &[
     (
         "edited action",
         |tx| set(tx, "ir.actions.server", "action_book", "code", "action = {}"),
-        "Server action Concilia: book (version 2) holds a text of another version, or one edited by hand.",
+        "Server action Concilia: book (version 3) holds a text of another version, or one edited by hand.",
         true,
     ),
     (
         "action gone",
         |tx| gone(tx, "ir.actions.server", "action_observe"),
-        "Server action Concilia: observe (version 2) is missing.",
+        "Server action Concilia: observe (version 3) is missing.",
         true,
     ),
     (

@@ -177,7 +177,7 @@ async fn a_set_up_of_version_two_is_brought_up_to_date() {
         "{done}"
     );
     assert!(
-        done.to_string().contains("server action Concilia: book (version 2): unchanged"),
+        done.to_string().contains("server action Concilia: book (version 3): unchanged"),
         "{done}"
     );
     assert!(setup(&admin, &request()).await.unwrap().is_unchanged());
