@@ -26,9 +26,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 ACTIONS = HERE.parent.parent / "worker" / "actions"
 TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(ACTIONS.glob("*.py"))}
 SHA256 = {name: hashlib.sha256(text.strip(" \n\r\t").encode()).hexdigest() for name, text in TEXTS.items()}
-# What several texts hold letter by letter: from, to, and which of them. record.py takes of it what it needs.
+# What several texts hold letter by letter: from, to, and which of them.
 SHARED = [("# -- the same in every action", "# -- end of what is the same --", ("observe", "book", "refund")),
-          ("# -- the same in book.py and refund.py", "# -- end of what book.py and refund.py share --", ("book", "refund"))]
+          ("# -- the same in book.py and refund.py", "# -- end of what book.py and refund.py share --", ("book", "refund")),
+          ("# -- the same in record.py and invoice.py", "# -- end of what record.py and invoice.py share --",
+           ("record", "invoice"))]
+# Which text takes of which of these parts only what it needs: statement by statement the same as in book.py.
+IN_PART = [("record", 0), ("invoice", 0), ("invoice", 1)]
 ALL_SERIES = (17, 18, 19)
 CODE = {name: safe_eval.compile_action(text, name) for name, text in TEXTS.items()}
 REFUSED_TEXTS = {
@@ -98,10 +102,10 @@ def refuses(text):
     if text is None:
         parts = [{TEXTS[name][TEXTS[name].index(start):TEXTS[name].index(end)] for name in names}
                  for start, end, names in SHARED]
-        whole = [part for start, end, _names in SHARED for part in statements(TEXTS["book"], start, end)]
+        whole = [part for start, end, names in SHARED if "book" in names for part in statements(TEXTS["book"], start, end)]
         return ([] if all(len(part) == 1 for part in parts) else ["a shared part differs"]) + [
-            f"record.py shares with no other: {part.splitlines()[0]}"
-            for part in statements(TEXTS["record"], *SHARED[0][:2]) if part not in whole]
+            f"{name}.py shares with no other: {part.splitlines()[0]}"
+            for name, place in IN_PART for part in statements(TEXTS[name], *SHARED[place][:2]) if part not in whole]
     try:
         safe_eval.compile_action(text, "refused")
     except safe_eval.Refused:

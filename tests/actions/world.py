@@ -41,6 +41,10 @@ def load(world, series, sha256):
     database.insert("res.groups", {"id": 1, "users": managers, "all_user_ids": managers})
     for name in world.get("order_fields", []):
         database.fields["sale.order"][name] = database.fields["sale.order"]["origin"]
+    for row in world.get("products", []):
+        database.insert("product.product", {
+            "id": row["id"], "default_code": row["code"], "display_name": f"[{row['code']}] Plan",
+            "company_id": row.get("company_id", False), "tax_ids": _taxes(database, row.get("tax", 0))})
     world_record.load(database, world)
     add(database, world)
     return database

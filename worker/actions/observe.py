@@ -102,7 +102,7 @@ database = env['ir.config_parameter'].sudo().get_param('database.uuid')
 
 
 OURS = env['ir.model.data'].sudo().search([('module', '=', 'concilia'), ('model', '=', 'payment.provider')]).mapped('res_id')
-ACTIONS = ('observe', 'book', 'refund', 'record')
+ACTIONS = ('observe', 'book', 'refund', 'record', 'invoice')
 MOST_CANDIDATES, MOST_VALUES, MOST_CREDITS = 20, 1000, 50
 
 

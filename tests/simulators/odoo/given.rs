@@ -80,6 +80,7 @@ pub(super) fn build(series: Series, given: &Json, today: &Clock) -> World {
         put_managers(tx, given);
         put_providers(tx, given);
         recorded::put_models(tx, given);
+        put_products(tx, given);
         put_rows(tx, given, today);
     });
     world
@@ -293,23 +294,40 @@ fn put_line(tx: &mut Tx<'_>, invoice: Id, row: &Json) {
     let number = |field: &str, usual: i64| {
         Amount::from_json(&row[field]).unwrap_or_else(|| Amount::whole(usual))
     };
-    let percent = number("tax", 0);
     let mut line = Record::default()
         .with("move_id", Value::Ref(invoice))
         .with("price_unit", amount(&row["price"]))
         .with("quantity", number("quantity", 1))
         .with("discount", number("discount", 0));
-    if percent.is_positive() {
-        let known = tx.tables().find("account.tax", |row| row.amount("amount") == percent);
-        let known = known.map(|(id, _)| id);
-        let tax = known.unwrap_or_else(|| {
-            tx.insert("account.tax", Record::default().with("amount", percent)).unwrap()
-        });
-        line.set("tax_ids", vec![tax]);
-    } else {
-        line.set("tax_ids", Vec::new());
-    }
+    line.set("tax_ids", taxes(tx, row));
     tx.insert("account.move.line", line).unwrap();
+}
+
+/// The tax of a row's per cent, if any.
+fn taxes(tx: &mut Tx<'_>, row: &Json) -> Vec<Id> {
+    let percent = Amount::from_json(&row["tax"]).unwrap_or_default();
+    if !percent.is_positive() {
+        return Vec::new();
+    }
+    let known = tx.tables().find("account.tax", |row| row.amount("amount") == percent);
+    let known = known.map(|(id, _)| id);
+    vec![known.unwrap_or_else(|| {
+        tx.insert("account.tax", Record::default().with("amount", percent)).unwrap()
+    })]
+}
+
+fn put_products(tx: &mut Tx<'_>, given: &Json) {
+    for row in rows(given, "products") {
+        let mut product = Record::default()
+            .with("name", "Plan")
+            .with("default_code", row["code"].as_str().unwrap())
+            .with("active", true)
+            .with("taxes_id", taxes(tx, row));
+        if let Some(company) = row["company_id"].as_i64() {
+            product.set("company_id", Value::Ref(company));
+        }
+        tx.put_at("product.product", row["id"].as_i64().unwrap(), product);
+    }
 }
 
 /// A payment that paid an invoice before; how much does not matter any more.

@@ -90,6 +90,10 @@ fn put_partner(tx: &mut Tx<'_>, row: &Json) {
             partner.set(field, text);
         }
     }
+    // With a RUT somebody is complete: invoices of theirs can be posted.
+    if row["vat"].is_string() {
+        partner.set("l10n_cl_sii_taxpayer_type", "1");
+    }
     for (field, column) in [("parent_id", "parent"), ("company_id", "company_id")] {
         if let Some(id) = row[column].as_i64() {
             partner.set(field, Value::Ref(id));

@@ -14,6 +14,7 @@ mod invoice;
 mod news;
 mod observe;
 mod own;
+mod pay_invoice;
 mod perform;
 mod record;
 mod refund;
@@ -36,12 +37,15 @@ pub const BOOK: &str = include_str!("../../../worker/actions/book.py");
 pub const REFUND: &str = include_str!("../../../worker/actions/refund.py");
 /// See [`OBSERVE`].
 pub const RECORD: &str = include_str!("../../../worker/actions/record.py");
+/// See [`OBSERVE`].
+pub const INVOICE: &str = include_str!("../../../worker/actions/invoice.py");
 /// Every action: how it is called, its text.
-pub const TEXTS: [(&str, Action, &str); 4] = [
+pub const TEXTS: [(&str, Action, &str); 5] = [
     ("observe", Action::Observe, OBSERVE),
     ("book", Action::Book, BOOK),
     ("refund", Action::Refund, REFUND),
     ("record", Action::Record, RECORD),
+    ("invoice", Action::Invoice, INVOICE),
 ];
 
 /// Which of our actions a record is.
@@ -55,6 +59,8 @@ pub enum Action {
     Refund,
     /// `record.py`
     Record,
+    /// `invoice.py`
+    Invoice,
     /// The one `odoo setup` makes for a moment, to give the bot an API key.
     Key,
     /// The one it makes for a moment, to write the second language of models and fields.
@@ -72,6 +78,7 @@ pub fn run(tx: &mut Tx<'_>, id: Id) -> Outcome<Json> {
         Some(Action::Observe) => observe::observe(tx, &code),
         Some(action @ (Action::Book | Action::Refund)) => perform::perform_all(tx, &code, action),
         Some(Action::Record) => record::record_all(tx, &code),
+        Some(Action::Invoice) => invoice::make_all(tx, &code),
         Some(Action::Key) => make_key(tx, &code),
         Some(Action::Labels) => write_labels(tx),
         Some(Action::ForgetKeys) => forget_keys(tx, &code),

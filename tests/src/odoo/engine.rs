@@ -116,6 +116,7 @@ impl Engine {
             Some(Action::Book) => Operation::Book,
             Some(Action::Refund) => Operation::Refund,
             Some(Action::Record) => Operation::Record,
+            Some(Action::Invoice) => Operation::Invoice,
             _ => Operation::Other,
         }
     }
@@ -127,6 +128,7 @@ impl Engine {
             (Operation::Book, _) => "book".to_owned(),
             (Operation::Refund, _) => "refund".to_owned(),
             (Operation::Record, _) => "record".to_owned(),
+            (Operation::Invoice, _) => "invoice".to_owned(),
             (_, Job::Version) => "common.version".to_owned(),
             (_, Job::Authenticate { .. }) => "common.authenticate".to_owned(),
             (_, Job::Execute { call, .. }) => format!("{}.{}", call.model, call.method),

@@ -29,6 +29,8 @@ pub enum Operation {
     Refund,
     /// The action record is run.
     Record,
+    /// The action invoice is run.
+    Invoice,
     /// Anything else.
     Other,
 }
@@ -73,6 +75,10 @@ pub enum Step {
     Make,
     /// Somebody is told.
     Activity,
+    /// An invoice is made.
+    CreateInvoice,
+    /// It is posted.
+    Post,
 }
 
 /// A step of booking that is to fail.

@@ -3,7 +3,7 @@
 //! What it is: a server that answers as 17.0, 18.0 and 19.0 were recorded to answer
 //! (`odoo-api.md`, `odoo-api-2.md`), errors included, on a database in memory with snapshots,
 //! unique constraints and serialization failures. What it is not: an Odoo. It keeps no journal
-//! items, runs no Python (our two actions are emulated in [`actions`]), has two kinds of users
+//! items, runs no Python (our actions are emulated in [`actions`]), has two kinds of users
 //! (Settings, and internal), and knows no web client.
 //!
 //! In reading order: [`world`] (tables and transactions), [`fields`] (the recorded models),

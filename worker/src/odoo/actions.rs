@@ -51,8 +51,16 @@ pub const RECORD: Action = Action {
     code: include_str!("../../actions/record.py"),
 };
 
+/// Makes the customer invoice of a subscription's paid invoice, each exactly once.
+pub const INVOICE: Action = Action {
+    kind: "invoice",
+    name: "Concilia: invoice",
+    external_id: "action_invoice",
+    code: include_str!("../../actions/invoice.py"),
+};
+
 /// All of them, in the order they are put into Odoo: a new one is a line here.
-pub const ALL: [Action; 4] = [OBSERVE, BOOK, REFUND, RECORD];
+pub const ALL: [Action; 5] = [OBSERVE, BOOK, REFUND, RECORD, INVOICE];
 
 /// The model they hang on: what the bot finds them by.
 pub const MODEL: &str = "payment.transaction";

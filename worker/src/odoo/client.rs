@@ -5,7 +5,8 @@
 //! probes find with their invoices and transactions, the provider, the hashes of the actions'
 //! texts and the database's uuid. The second, *book*, carries the preconditions decided upon
 //! and the effects (book, confirm, cancel, complete), and brings back what became of each. What
-//! went back to customers (*refund*) travels in a call of its own, and what people are shown (*record*) travels apart, behind.
+//! went back to customers (*refund*) travels in a call of its own, so do invoices that are made
+//! (*invoice*), and what people are shown (*record*) travels apart, behind.
 //! Before the first of all come, once: the version, the login, and where the actions are.
 //!
 //! Not here: what to do with the answers ([`crate::domain::decide`]), shapes (`wire`),
@@ -20,7 +21,7 @@ use serde_json::Value;
 use super::actions::{self, Action};
 use super::classify::RpcError;
 use super::transport::{Args, Endpoint, Rpc};
-use super::wire::{Told, news, observe, perform, record};
+use super::wire::{Aside, Told, news, observe, perform, record};
 use super::{Odoo, OdooError};
 use crate::domain::observe::{Command, InOdoo, Lookup, News, NewsQuery, Outcome};
 use crate::domain::reason::NotReady;
@@ -39,8 +40,8 @@ pub struct Client {
     found: Mutex<Option<ActionIds>>,
     /// The database that answered last.
     database: Mutex<Option<String>>,
-    /// What *observe* said last of the text of *record*: whether it is ours.
-    recorder: Mutex<Option<Result<(), NotReady>>>,
+    /// What *observe* said last of the texts booking does without: whether they are ours.
+    aside: Mutex<Option<Aside>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +51,8 @@ struct ActionIds {
     refund: i64,
     /// Booking does without it.
     record: Option<i64>,
+    /// See `record`.
+    invoice: Option<i64>,
 }
 
 impl ActionIds {
@@ -58,6 +61,7 @@ impl ActionIds {
             kind if kind == actions::BOOK.kind => Some(self.book),
             kind if kind == actions::REFUND.kind => Some(self.refund),
             kind if kind == actions::RECORD.kind => self.record,
+            kind if kind == actions::INVOICE.kind => self.invoice,
             _ => Some(self.observe),
         }
     }
@@ -76,7 +80,7 @@ impl Client {
             environment: None,
             found: Mutex::new(None),
             database: Mutex::new(None),
-            recorder: Mutex::new(None),
+            aside: Mutex::new(None),
         })
     }
 
@@ -138,6 +142,7 @@ impl Client {
             book: bound(&bindings, &actions::BOOK)?,
             refund: bound(&bindings, &actions::REFUND)?,
             record: bound(&bindings, &actions::RECORD).ok(),
+            invoice: bound(&bindings, &actions::INVOICE).ok(),
         };
         *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(ids);
         Ok(ids)
@@ -146,16 +151,19 @@ impl Client {
     /// Runs *observe*, which writes nothing.
     async fn ask(&self, request: Value) -> Result<Value, RpcError> {
         let result = self.run(&actions::OBSERVE, request).await.map_err(RpcError::of_a_read)?;
-        if let Some(told) = record::stored(&result) {
-            *self.recorder.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
+        if let Some(told) = Aside::told(&result) {
+            *self.aside.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
         }
         Ok(result)
     }
 
-    /// Whether *record* is there and is ours. It hangs on nothing else of the account: what it
-    /// writes is no money, and booking does not wait for it.
-    async fn may_record(&self) -> Result<(), OdooError> {
-        let told = || self.recorder.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    /// Whether an action booking does without is there and is ours. It hangs on nothing else of
+    /// the account: what it writes is no payment, and booking does not wait for it.
+    async fn may_run(&self, action: &Action) -> Result<(), OdooError> {
+        let told = || {
+            let aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner);
+            aside.as_ref().and_then(|aside| aside.of(action))
+        };
         if told().is_none() {
             let asked = self.ping().await;
             if told().is_none() {
@@ -213,12 +221,15 @@ impl Odoo for Client {
 
     async fn perform(&self, commands: &[Command]) -> Result<Vec<Outcome>, OdooError> {
         let mut outcomes: Vec<(usize, Outcome)> = Vec::with_capacity(commands.len());
-        for action in [actions::BOOK, actions::REFUND] {
+        for action in [actions::BOOK, actions::REFUND, actions::INVOICE] {
             let (places, of_action): (Vec<usize>, Vec<&Command>) = commands
                 .iter()
                 .enumerate()
                 .filter(|(_, one)| perform::action(one) == action)
                 .unzip();
+            if action == actions::INVOICE && !of_action.is_empty() {
+                self.may_run(&action).await?;
+            }
             let chunks = of_action.chunks(actions::ITEMS_MAX);
             for (places, chunk) in places.chunks(actions::ITEMS_MAX).zip(chunks) {
                 let request = perform::request(self.company_id, chunk);
@@ -236,7 +247,7 @@ impl Odoo for Client {
         if records.is_empty() {
             return Ok(Vec::new());
         }
-        self.may_record().await?;
+        self.may_run(&actions::RECORD).await?;
         let mut recorded = Vec::with_capacity(records.len());
         for chunk in records.chunks(actions::ITEMS_MAX) {
             let request = record::request(self.company_id, chunk);

@@ -294,11 +294,66 @@ async fn refunds_travel_by_their_own_action_and_outcomes_stay_in_the_order_asked
     assert_eq!(asked, [11, 11, REFUND, REFUND]);
 }
 
-/// An answer of *observe* that tells the text of *record* too.
-fn observed_with(text: &Value) -> (u16, Value) {
+/// An answer of *observe* that tells the text of an action booking does without, too.
+fn observed_text(action: &str, text: &Value) -> (u16, Value) {
     let (status, mut answer) = observed("u", &[]);
-    answer["infos"]["concilia"]["actions"]["record"] = text.clone();
+    answer["infos"]["concilia"]["actions"][action] = text.clone();
     (status, answer)
+}
+
+fn observed_with(text: &Value) -> (u16, Value) {
+    observed_text("record", text)
+}
+
+fn make_invoice(id: &str) -> Command {
+    Command::MakeInvoice(Box::new(crate::domain::observe::MakeInvoice {
+        invoice: crate::domain::name::ObjectId::parse(id).unwrap(),
+        customer: crate::domain::record::Customer::default(),
+        product: "PLAN".to_owned(),
+        amount: concilia_shared::money::Money::new(1, concilia_shared::money::Currency::Clp),
+        currency: "CLP".to_owned(),
+        date: "2026-11-22".parse().unwrap(),
+        post: true,
+    }))
+}
+
+fn with_invoice(id: i64) -> (u16, Value) {
+    let (status, mut answer) = bindings(10, 11);
+    let row = json!({"id": id, "name": "Concilia: invoice"});
+    answer["action"].as_array_mut().unwrap().push(row);
+    (status, answer)
+}
+
+#[tokio::test]
+async fn invoices_are_made_by_their_own_action_while_its_text_is_ours() {
+    let ours = json!(actions::INVOICE.sha256());
+    let edited = json!("0".repeat(64));
+    let answers = [
+        with_invoice(14),
+        observed_text("invoice", &edited),
+        performed("book", &["chk_1".to_owned()]),
+        observed_text("invoice", &ours),
+        performed("invoice", &["made-invoice-in_1".to_owned()]),
+    ];
+    let (client, script) = client(answers).await;
+    let differs = Err(OdooError::NotReady(NotReady::ActionDiffers));
+    assert_eq!(client.perform(&[make_invoice("in_1")]).await, differs);
+    let complete = Command::Complete { name: PaymentName::parse("chk_1").unwrap() };
+    assert!(client.perform(&[complete]).await.is_ok(), "booking goes on");
+    assert!(client.ping().await.is_ok());
+    let changed = Outcome::Changed { what: "made-invoice-in_1".to_owned() };
+    assert_eq!(client.perform(&[make_invoice("in_1")]).await, Ok(vec![changed]));
+    let script = script.lock().unwrap();
+    let asked: Vec<&Value> = script.calls[1..].iter().map(|(_, body)| &body["ids"][0]).collect();
+    assert_eq!(asked, [10, 11, 10, 14]);
+}
+
+#[tokio::test]
+async fn an_odoo_without_the_action_that_makes_invoices_says_so_of_them_alone() {
+    let answers = [bindings(10, 11), observed_text("invoice", &json!(false))];
+    let (client, _) = client(answers).await;
+    let missing = Err(OdooError::NotReady(NotReady::ActionMissing));
+    assert_eq!(client.perform(&[make_invoice("in_1")]).await, missing);
 }
 
 #[tokio::test]

@@ -43,7 +43,11 @@ impl Calls<'_> {
                     last = Trouble::of(PendingReason::OdooUnavailable).performing();
                     None
                 }
-                // What keeps records of ours from being written holds up no booking.
+                // What keeps records of ours from being written, or invoices from being made,
+                // holds up no booking.
+                Err(OdooError::NotReady(why)) if matches!(command, Command::MakeInvoice(_)) => {
+                    return Ok(Verdict::Pending(decide::only_this(why)));
+                }
                 Err(OdooError::NotReady(_)) if matches!(command, Command::Record(_)) => {
                     return Ok(Verdict::Pending(decide::no_models()));
                 }

@@ -1,7 +1,11 @@
 //! The set-up: twice, after hand edits, after removal. These spoil it and put it right again.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use concilia_shared::money::{Currency, Money};
+use concilia_worker::domain::name::ObjectId;
+use concilia_worker::domain::observe::{Command, MakeInvoice};
 use concilia_worker::domain::reason::NotReady;
+use concilia_worker::domain::record::Customer;
 use concilia_worker::odoo::client::Client;
 use concilia_worker::odoo::setup::{Change, check, plan, remove};
 use concilia_worker::odoo::{Odoo as _, OdooError, actions};
@@ -83,16 +87,33 @@ async fn told(bench: &Bench, expected: NotReady) -> Result<()> {
     same("the trouble", why_not(bench.bot.clone(), bench.company).await?, expected)
 }
 
-/// The same of an action: *record* stops nobody but itself.
+/// The same of an action: *record* and *invoice* stop nobody but themselves.
 async fn told_of(bench: &Bench, action: actions::Action, expected: NotReady) -> Result<()> {
-    if action != actions::RECORD {
+    if ![actions::RECORD, actions::INVOICE].contains(&action) {
         return told(bench, expected).await;
     }
     let client = Client::new(bench.bot.clone(), bench.company)?;
     client.ping().await?;
+    if action == actions::INVOICE {
+        let answer = client.perform(&[an_invoice()?]).await;
+        return same("the trouble of invoice", answer, Err(OdooError::NotReady(expected)));
+    }
     let record = super::records::sample(bench, &expected_word(&expected))?;
     let answer = client.record(&[record]).await;
     same("the trouble of record", answer, Err(OdooError::NotReady(expected)))
+}
+
+/// One that is never made: the action is not ours when it is asked for.
+fn an_invoice() -> Result<Command> {
+    Ok(Command::MakeInvoice(Box::new(MakeInvoice {
+        invoice: ObjectId::parse("in_conformance").context("an id")?,
+        customer: Customer::default(),
+        product: "none".to_owned(),
+        amount: Money::new(1, Currency::Clp),
+        currency: "CLP".to_owned(),
+        date: jiff::civil::date(2026, 11, 22),
+        post: false,
+    })))
 }
 
 fn expected_word(why: &NotReady) -> String {

@@ -38,7 +38,7 @@ pub(super) fn observe(tx: &Tx<'_>, code: &str) -> Outcome<Json> {
 }
 
 fn stored_hashes(tx: &Tx<'_>) -> Json {
-    let names = ["observe", "book", "refund", "record"];
+    let names = ["observe", "book", "refund", "record", "invoice"];
     let row = |name: &str| (name.to_owned(), stored_hash(tx, &format!("action_{name}")));
     Json::Object(names.into_iter().map(row).collect())
 }

@@ -1,13 +1,13 @@
 //! `book.py` and `refund.py`: carry out what was decided upon outside, each effect exactly once.
 //!
-//! Here is what holds for a batch; an item's kind is in [`super::book`], [`super::invoice`],
+//! Here is what holds for a batch; an item's kind is in [`super::book`], [`super::pay_invoice`],
 //! [`super::own`], [`super::complete`] and [`super::refund`].
 
 use serde_json::{Value as Json, json};
 
 use super::common::{Request, booking_row, database, held, need, read_request, version};
-use super::effects::{good_name, name_of, payment_names, result, stopped};
-use super::{Action, book, complete, invoice, own, refund};
+use super::effects::{Stopped, good_name, name_of, payment_names, result, stopped};
+use super::{Action, book, complete, own, pay_invoice, refund};
 use crate::odoo::errors::{Outcome, PostgresError, Raise, UNIQUE_VIOLATION};
 use crate::odoo::world::Tx;
 
@@ -58,16 +58,20 @@ fn isolated(tx: &mut Tx<'_>, request: &Request, item: &Json, refunds: bool) -> O
         Err(failed) => failed,
     };
     tx.rollback_to(point);
+    let (why, detail) = failure(failed)?;
+    Ok(result(why, &detail))
+}
+
+/// What is told of an item that failed, `(status, why)` and the sentence; what no item is to
+/// blame for leaves the action.
+pub(super) fn failure(failed: Raise) -> Outcome<(Stopped, String)> {
     let detail = match &failed {
         Raise::Postgres(error) if error.leaves_the_action() => return Err(failed),
-        Raise::Postgres(error) if is_race(error) => {
-            return Ok(result(("again", "race"), ""));
-        }
-        Raise::Postgres(error) => first_line(error).to_owned(),
-        Raise::Odoo(error) => error.message.clone(),
+        Raise::Postgres(error) if is_race(error) => return Ok((("again", "race"), String::new())),
+        Raise::Postgres(error) => first_line(error),
+        Raise::Odoo(error) => &error.message,
     };
-    let detail: String = detail.chars().take(500).collect();
-    Ok(result(("failed", "odoo"), &detail))
+    Ok((("failed", "odoo"), detail.chars().take(500).collect()))
 }
 
 /// Another module's unique constraint is no race for our name.
@@ -100,7 +104,7 @@ fn perform(tx: &mut Tx<'_>, request: &Request, item: &Json) -> Outcome<Json> {
     match kind {
         "book" => book::book(tx, request, item),
         "confirm" => own::confirm(tx, request, item),
-        "pay_invoice" => invoice::pay_invoice(tx, request, item),
+        "pay_invoice" => pay_invoice::pay_invoice(tx, request, item),
         "cancel" | "fail" => own::give_up(tx, request, item),
         _ => Ok(stopped(name, ("refused", "kind"))),
     }

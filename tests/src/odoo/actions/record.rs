@@ -5,7 +5,7 @@
 
 mod activities;
 mod cards;
-mod customers;
+pub(super) mod customers;
 mod own;
 
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ use crate::odoo::world::Tx;
 const KINDS: [&str; 4] = ["event", "checkout", "dispute", "subscription"];
 
 /// What one call found so far.
-struct Call {
+pub(super) struct Call {
     request: Request,
     /// Records by name: model and id.
     known: BTreeMap<String, (String, Id)>,
@@ -81,7 +81,7 @@ impl Told {
 
 pub(super) fn record_all(tx: &mut Tx<'_>, code: &str) -> Outcome<Json> {
     let request = read_request(tx)?;
-    let mut call = Call { request, known: BTreeMap::new(), customers: BTreeMap::new() };
+    let mut call = Call::of(request);
     call.remember(tx);
     // Worked in the order of the names, cards last; answered in the order asked.
     let items = call.request.items.clone();
@@ -141,7 +141,7 @@ fn perform(tx: &mut Tx<'_>, call: &mut Call, item: &Json) -> Outcome<Told> {
     }
 }
 
-fn is_name(text: &str, prefix: &str) -> bool {
+pub(super) fn is_name(text: &str, prefix: &str) -> bool {
     let letter =
         |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' || byte == b'.';
     text.starts_with(prefix)
@@ -155,12 +155,21 @@ fn texts<'j>(item: &'j Json, key: &str) -> impl Iterator<Item = &'j str> {
 }
 
 impl Call {
+    /// One that found nothing yet.
+    pub(super) fn of(request: Request) -> Self {
+        Self { request, known: BTreeMap::new(), customers: BTreeMap::new() }
+    }
+
+    pub(super) fn request(&self) -> &Request {
+        &self.request
+    }
+
     fn company(&self) -> Id {
         self.request.company
     }
 
     /// Looks up what every name in the call leads to.
-    fn remember(&mut self, tx: &Tx<'_>) {
+    pub(super) fn remember(&mut self, tx: &Tx<'_>) {
         self.known.clear();
         self.customers.clear();
         let led = tx.rows("ir.model.data").filter(|(_, row)| row.text("module") == "concilia");
@@ -212,7 +221,7 @@ impl Call {
     }
 }
 
-fn external_id(name: &str, model: &str, id: Id) -> Record {
+pub(super) fn external_id(name: &str, model: &str, id: Id) -> Record {
     Record::default()
         .with("module", "concilia")
         .with("name", name)

@@ -108,7 +108,7 @@ fn reduce(tx: &mut Tx<'_>, note: Id, wanted: Amount) -> Outcome<bool> {
 }
 
 /// Decimals of a price (`Product Price`).
-const PRICE_PLACES: usize = 2;
+pub const PRICE_PLACES: usize = 2;
 
 /// What somebody is to be reminded of.
 #[derive(Debug)]

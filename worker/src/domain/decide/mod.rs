@@ -260,8 +260,12 @@ fn registered(recorded: Recorded, record: &Record) -> Option<Verdict> {
 
 /// Records of ours cannot be written until somebody runs `odoo setup`; money still can.
 pub fn no_models() -> PendingReason {
-    let trouble = PendingReason::NotReady { why: NotReady::NoModels };
-    PendingReason::OnlyThis { trouble: Box::new(trouble) }
+    only_this(NotReady::NoModels)
+}
+
+/// What the account lacks for one command alone: nothing else waits for it.
+pub fn only_this(why: NotReady) -> PendingReason {
+    PendingReason::OnlyThis { trouble: Box::new(PendingReason::NotReady { why }) }
 }
 
 /// What came of anything that was not done.

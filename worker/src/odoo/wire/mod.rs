@@ -79,7 +79,8 @@ struct ProviderRow {
 
 impl Account {
     /// Whether the account can book, or why not. Of the actions only those that enter money are
-    /// judged: *record* answers for itself, and its absence stops no payment.
+    /// judged: *record* and *invoice* answer for themselves ([`Aside`]), and their absence stops
+    /// no payment.
     ///
     /// `environment`, where it is known, must be the provider's own: a test payment must not
     /// enter the books of a live provider, nor the reverse.
@@ -96,6 +97,27 @@ impl Account {
             }
             Some(_) => Ok(()),
         }
+    }
+}
+
+/// What an answer of *observe* says of the texts booking does without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Aside {
+    record: Option<Result<(), NotReady>>,
+    invoice: Option<Result<(), NotReady>>,
+}
+
+impl Aside {
+    /// `None` when it says nothing of any text.
+    pub(super) fn told(result: &Value) -> Option<Self> {
+        let texts = result.pointer("/infos/concilia/actions")?;
+        let of = |action: &Action| Some(check_text(texts.get(action.kind)?.as_str(), action));
+        Some(Self { record: of(&actions::RECORD), invoice: of(&actions::INVOICE) })
+    }
+
+    /// Whether the text of `action` is ours; `None` when nothing was said of it.
+    pub(super) fn of(&self, action: &Action) -> Option<Result<(), NotReady>> {
+        if *action == actions::INVOICE { self.invoice.clone() } else { self.record.clone() }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What *book* and *refund* are asked: preconditions and effects; and what came of each.
+//! What *book*, *refund* and *invoice* are asked: preconditions and effects; and what came of each.
 
 use concilia_shared::money::Money;
 use serde::Deserialize;
@@ -15,7 +15,11 @@ use crate::odoo::actions::{self, Action};
 
 /// Which action carries a command out.
 pub(in crate::odoo) fn action(command: &Command) -> Action {
-    if matches!(command, Command::Refund(_)) { actions::REFUND } else { actions::BOOK }
+    match command {
+        Command::Refund(_) => actions::REFUND,
+        Command::MakeInvoice(_) => actions::INVOICE,
+        _ => actions::BOOK,
+    }
 }
 
 /// What an action is asked that carries out all of `commands`.
@@ -213,7 +217,8 @@ struct OutcomeRow {
     why: Option<String>,
     #[serde(deserialize_with = "or_false")]
     detail: Option<String>,
-    #[serde(deserialize_with = "or_false")]
+    /// Not of *invoice*.
+    #[serde(default, deserialize_with = "or_false")]
     booking: Option<BookingRow>,
     /// Of *book* alone.
     #[serde(default, deserialize_with = "or_false")]
@@ -221,7 +226,7 @@ struct OutcomeRow {
     /// Of *refund* alone.
     #[serde(default, deserialize_with = "or_false")]
     refund: Option<RefundRow>,
-    /// Of *book*'s `make_invoice` alone.
+    /// Of *invoice* alone.
     #[serde(default, deserialize_with = "or_false")]
     invoice: Option<InvoiceRow>,
 }
@@ -250,13 +255,12 @@ impl OutcomeRow {
             (Some(row), Command::Refund(asked)) => Some(row.into_domain(asked)?),
             _ => None,
         };
-        if matches!(command, Command::MakeInvoice(_))
-            && let Some(made) = made(&self.status, self.invoice)
-        {
+        let makes = matches!(command, Command::MakeInvoice(_));
+        if makes && let Some(made) = made(&self.status, self.invoice) {
             return Ok(made);
         }
         let why = self.why.unwrap_or_default();
-        let booking = self.booking.map(BookingRow::into_domain).transpose()?;
+        let booking = self.booking.filter(|_| !makes).map(BookingRow::into_domain).transpose()?;
         match (self.status.as_str(), booking, self.transaction) {
             ("booked" | "already", Some(booking), _) if matches!(command, Command::Refund(_)) => {
                 refund

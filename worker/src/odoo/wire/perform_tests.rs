@@ -7,8 +7,10 @@ use super::rows::{InvoiceRow, OrderRow};
 use super::tests::{booked, enveloped, invoice, name, order};
 use super::*;
 use crate::domain::observe::{
-    Accepted, Book, Cancel, Candidate, Command, Confirm, Outcome, PayInvoice, Refund, Transaction,
+    Accepted, Book, Cancel, Candidate, Command, Confirm, MakeInvoice, Outcome, PayInvoice, Refund,
+    Transaction,
 };
+use crate::domain::record::Customer;
 
 fn book() -> Command {
     let order = serde_json::from_value::<OrderRow>(order()).unwrap().into_domain();
@@ -185,6 +187,54 @@ fn a_failed_payment_and_a_paid_invoice_are_written_as_documented() {
     let failed = json!({"status": "errored", "transaction": "S00042-1"});
     let outcome = answered(&Command::Fail(cancel), &failed).unwrap();
     assert_eq!(outcome, Outcome::Failed { transaction: "S00042-1".to_owned() });
+}
+
+fn make_invoice() -> Command {
+    Command::MakeInvoice(Box::new(MakeInvoice {
+        invoice: crate::domain::name::ObjectId::parse("in_1").unwrap(),
+        customer: Customer { email: Some("ana@example.com".to_owned()), ..Customer::default() },
+        product: "PLAN".to_owned(),
+        amount: Money::new(15_990, Currency::Clp),
+        currency: "CLP".to_owned(),
+        date: "2026-11-22".parse().unwrap(),
+        post: true,
+    }))
+}
+
+#[test]
+fn an_invoice_to_make_is_written_as_documented_and_what_came_of_it_is_read() {
+    assert_eq!(perform::action(&make_invoice()), actions::INVOICE);
+    assert_eq!(
+        perform::request(1, &[&make_invoice()])["items"],
+        json!([
+            {"kind": "make_invoice", "name": "made-invoice-in_1", "id": "in_1", "product": "PLAN", "amount": "15990",
+             "currency": "CLP", "date": "2026-11-22", "post": true,
+             "customer": {"id": false, "rut": false, "email": "ana@example.com", "name": false, "create": false}}])
+    );
+    let made = |invoice: &str| Ok(Outcome::InvoiceMade { invoice: invoice.to_owned() });
+    let mut unnamed = invoice();
+    unnamed["name"] = json!(false);
+    let table = [
+        (json!({"status": "made", "invoice": invoice()}), made("FAC 000001")),
+        (json!({"status": "already", "invoice": unnamed}), made("/")),
+        (json!({"status": "no_customer"}), Ok(Outcome::WhoseUnclear { ambiguous: false })),
+        (json!({"status": "ambiguous_customer"}), Ok(Outcome::WhoseUnclear { ambiguous: true })),
+        (json!({"status": "again", "why": "race"}), Ok(Outcome::Again)),
+        (json!({"status": "refused", "why": "no_provider"}), Err(NotReady::NoProvider)),
+        (json!({"status": "made"}), Err(NotReady::ActionMissing)),
+        (json!({"status": "booked", "booking": booked()}), Err(NotReady::ActionMissing)),
+    ];
+    for (given, expected) in table {
+        let mut item =
+            json!({"name": "made-invoice-in_1", "why": false, "detail": false, "invoice": false});
+        for (key, value) in given.as_object().unwrap() {
+            item[key] = value.clone();
+        }
+        let answer = json!({"protocol": actions::PROTOCOL, "action": "invoice", "version": actions::VERSION,
+                            "database": "uuid-1", "items": [item]});
+        let told = perform::answer(enveloped(&answer), &actions::INVOICE, &[&make_invoice()]);
+        assert_eq!(told.map(|mut told| told.answer.remove(0)), expected, "{given}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Told, check_text, or_false, read};
+use super::{Told, or_false, read};
 use crate::domain::reason::NotReady;
 use crate::domain::record::{
     Activity, Amount, Card, CheckoutRecord, Customer, DisputeRecord, Done, EnteredBy, EventRecord,
@@ -155,12 +155,6 @@ fn optional<T: Into<Value>>(value: Option<T>) -> Value {
 /// A moment as Odoo stores one: UTC, in whole seconds.
 fn moment(moment: Option<Timestamp>) -> Value {
     optional(moment.map(|moment| moment.strftime("%Y-%m-%d %H:%M:%S").to_string()))
-}
-
-/// What an answer of *observe* says of the text of *record*; `None` when it says nothing.
-pub(in crate::odoo) fn stored(result: &Value) -> Option<Result<(), NotReady>> {
-    let told = result.pointer("/infos/concilia/actions/record")?;
-    Some(check_text(told.as_str(), &actions::RECORD))
 }
 
 /// What *record* answered.

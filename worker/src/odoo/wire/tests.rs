@@ -222,7 +222,8 @@ fn an_account_that_cannot_book_is_told_why() {
         |state: &str, ready: bool| json!({"provider": {"id": 7, "state": state, "ready": ready}});
     let ours = || {
         json!({"observe": actions::OBSERVE.sha256(), "book": actions::BOOK.sha256(),
-               "refund": actions::REFUND.sha256(), "record": actions::RECORD.sha256()})
+               "refund": actions::REFUND.sha256(), "record": actions::RECORD.sha256(),
+               "invoice": actions::INVOICE.sha256()})
     };
     let text = |name: &str, stored: Value| {
         let mut texts = ours();
@@ -248,9 +249,12 @@ fn an_account_that_cannot_book_is_told_why() {
     for (changes, expected) in table {
         assert_eq!(read_one(&changes).unwrap_err(), expected, "{changes}");
     }
-    // What records is no money: without it payments are booked all the same.
-    for stored in [json!(false), json!("00")] {
-        assert!(read_one(&text("record", stored)).is_ok());
+    // What records and what makes invoices is no payment: without it payments are booked.
+    for (action, stored) in [("record", json!(false)), ("record", json!("00"))]
+        .into_iter()
+        .chain([("invoice", json!(false)), ("invoice", json!("00"))])
+    {
+        assert!(read_one(&text(action, stored)).is_ok());
     }
 }
 

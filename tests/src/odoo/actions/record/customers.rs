@@ -9,7 +9,11 @@ use crate::odoo::value::{Id, Record, Value};
 use crate::odoo::world::Tx;
 
 /// What stands against a customer that is asked for.
-pub(super) fn fence(call: &Call, tx: &Tx<'_>, customer: &Json) -> Option<&'static str> {
+pub(in crate::odoo::actions) fn fence(
+    call: &Call,
+    tx: &Tx<'_>,
+    customer: &Json,
+) -> Option<&'static str> {
     let wrong = |id: &str| !is_name(&format!("customer-{id}"), "customer-");
     if customer["id"].as_str().is_some_and(wrong) {
         Some("customer")
@@ -60,7 +64,12 @@ pub(super) fn customer_of(
     Ok(found)
 }
 
-fn find(tx: &mut Tx<'_>, call: &mut Call, customer: &Json) -> Outcome<(&'static str, Option<Id>)> {
+/// How a customer was found or made, and which it is.
+pub(in crate::odoo::actions) fn find(
+    tx: &mut Tx<'_>,
+    call: &mut Call,
+    customer: &Json,
+) -> Outcome<(&'static str, Option<Id>)> {
     let text = |key: &str| customer[key].as_str().unwrap_or_default();
     let (rut, create) = (text("rut"), customer["create"] == true);
     let own = call.known_as(&format!("customer-{}", text("id")), "res.partner")?;
