@@ -302,6 +302,33 @@ async fn a_key_is_renewed_before_it_ends_and_the_old_one_goes() {
 }
 
 #[tokio::test]
+async fn the_key_of_an_archived_bot_sleeps_with_it() {
+    for series in ALL {
+        let (odoo, admin) = fresh(series).await;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("bot.key");
+        let request = SetupRequest { bot_key_file: Some(file.clone()), ..request() };
+        setup(&admin, &request).await.unwrap();
+        let key = std::fs::read_to_string(&file).unwrap();
+        odoo.edit(|tx| {
+            let bot = ours(tx, "user_bot");
+            tx.update("res.users", bot, |row| row.set("active", false)).unwrap();
+        });
+        let planned = plan(&admin, &request).await.unwrap();
+        let done = setup(&admin, &request).await.unwrap();
+        assert_eq!(said(&planned), said(&done), "{series:?}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), key, "{series:?}: a new key");
+        // Removed, it is not there any more: the next set-up makes another.
+        remove(&admin, &request, false).await.unwrap();
+        let planned = plan(&admin, &request).await.unwrap();
+        let done = setup(&admin, &request).await.unwrap();
+        assert_eq!(said(&planned), said(&done), "{series:?}");
+        assert_ne!(std::fs::read_to_string(&file).unwrap(), key, "{series:?}: the old key");
+        assert!(check(&admin, &request).await.unwrap().findings().is_empty(), "{series:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_key_that_is_missing_or_refused_is_found() {
     let (odoo, admin) = fresh(Series::V19).await;
     let folder = tempfile::tempdir().unwrap();

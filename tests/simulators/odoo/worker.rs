@@ -7,6 +7,7 @@ use concilia_shared::money::{Currency, Money};
 use concilia_shared::secret::Secret;
 use concilia_tests::odoo::fixtures::{Invoice, NewOrder};
 use concilia_tests::odoo::{Series, SimOdoo, SimOdooOptions, seed};
+use concilia_worker::clock::{Clock as _, SystemClock};
 use concilia_worker::domain::name::PaymentName;
 use concilia_worker::domain::observe::{Accepted, Book, Command, Lookup, Outcome, Probe};
 use concilia_worker::odoo::Odoo;
@@ -37,7 +38,7 @@ fn request() -> SetupRequest {
         bot_email: Some("concilia@example.com".to_owned()),
         journal_code: None,
         bot_key_file: None,
-        now: jiff::Timestamp::now(),
+        now: SystemClock.now(),
     }
 }
 

@@ -90,8 +90,8 @@ async fn forward(
     let answer = sent.body(body).send().await?;
     let (status, kind) = (answer.status(), answer.headers().get("content-type").cloned());
     let bytes = answer.bytes().await?;
-    let lost = lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-    anyhow::ensure!(lost.is_err(), "the answer is lost on purpose");
+    let spared = lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+    anyhow::ensure!(spared.is_err(), "the answer is lost on purpose");
     let mut response = Response::new(Body::from(bytes));
     *response.status_mut() = status;
     if let Some(kind) = kind {

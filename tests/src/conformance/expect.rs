@@ -15,6 +15,7 @@ pub struct NotHere(pub String);
 ///
 /// # Errors
 /// When they are not.
+#[expect(clippy::needless_pass_by_value, reason = "cases hand over literals and tuples")]
 pub fn same<T: PartialEq<U> + Debug, U: Debug>(what: &str, found: T, wanted: U) -> Result<()> {
     ensure!(found == wanted, "{what} is {found:?}, not {wanted:?}");
     Ok(())

@@ -91,20 +91,20 @@ pub fn upsert(tx: &mut Tx<'_>, model: &str, name: &str, values: &Values) -> Outc
     }
     let id = orm::create(tx, model, values)?;
     let is_it = |row: &Record| row.text("module") == MODULE && row.text("name") == name;
-    match tx.tables().find("ir.model.data", is_it).map(|(row, _)| row) {
-        Some(stale) => tx.update("ir.model.data", stale, |row| {
+    let stale = tx.tables().find("ir.model.data", is_it).map(|(row, _)| row);
+    if let Some(stale) = stale {
+        tx.update("ir.model.data", stale, |row| {
             row.set("model", model);
             row.set("res_id", Value::Int(id));
-        })?,
-        None => {
-            let row = Record::default()
-                .with("module", MODULE)
-                .with("name", name)
-                .with("model", model)
-                .with("res_id", Value::Int(id))
-                .with("noupdate", false);
-            tx.insert("ir.model.data", row)?;
-        }
+        })?;
+    } else {
+        let row = Record::default()
+            .with("module", MODULE)
+            .with("name", name)
+            .with("model", model)
+            .with("res_id", Value::Int(id))
+            .with("noupdate", false);
+        tx.insert("ir.model.data", row)?;
     }
     Ok(id)
 }

@@ -60,7 +60,7 @@ fn answer(engine: &Engine, model: &str, id: Id, body: &[u8]) -> Response {
         }
         made
     });
-    jsonrpc::write(series, &envelope["id"], made.map_err(|raise| raise.to_odoo()))
+    jsonrpc::write(series, &envelope["id"], made.map_err(Raise::to_odoo))
 }
 
 fn begin(tx: &mut Tx<'_>, model: &str, id: Id, params: &Values) -> Outcome<Json> {

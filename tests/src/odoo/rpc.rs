@@ -298,8 +298,8 @@ fn update_translations(tx: &mut Tx<'_>, call: &Call, ids: &[Id]) -> Outcome<Json
     orm::must_exist(tx, &call.model, ids)?;
     let field = call.named.get("field_name").and_then(Json::as_str).unwrap_or_default();
     let translations = call.named.get("translations").and_then(Json::as_object).cloned();
+    let translations = translations.unwrap_or_default();
     for id in ids {
-        let translations = translations.as_ref().cloned().unwrap_or_default();
         technical::update_translations(tx, &call.model, *id, field, &translations)?;
     }
     Ok(json!(true))

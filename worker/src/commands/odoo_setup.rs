@@ -123,12 +123,7 @@ pub async fn set_up(config: &Config, options: &Setup) -> Done {
             print(&about_the_bot(&report, &target.request))?;
         }
     }
-    match differs {
-        true => {
-            Err(Stop::Differs("Nothing was changed: run it without --plan to do this.".to_owned()))
-        }
-        false => Ok(()),
-    }
+    answer(differs, "Nothing was changed: run it without --plan to do this.")
 }
 
 /// Prints what is not as it must be, one sentence each.
@@ -169,10 +164,12 @@ pub async fn take_away(config: &Config, options: &Remove) -> Done {
         differs |= options.plan && !report.is_unchanged();
         show(&report, target.odoo, if options.plan { "would happen" } else { "done" })?;
     }
-    match differs {
-        true => Err(Stop::Differs("Nothing was taken away: give --yes to do this.".to_owned())),
-        false => Ok(()),
-    }
+    answer(differs, "Nothing was taken away: give --yes to do this.")
+}
+
+/// Done; or nothing was, and there would have been something to do.
+fn answer(differs: bool, sentence: &str) -> Done {
+    if differs { Err(Stop::Differs(sentence.to_owned())) } else { Ok(()) }
 }
 
 impl Target<'_> {

@@ -15,6 +15,7 @@ use crate::domain::event::Event;
 use crate::domain::fact::Fact;
 use crate::domain::record::{
     Amount, CheckoutRecord, CheckoutStatus, EnteredBy, EventRecord, EventStatus, Head, Record,
+    SubscriptionInvoice,
 };
 use crate::domain::state::{State, Status, Told};
 use crate::say::{self, Lang};
@@ -41,11 +42,26 @@ pub(super) fn of_stream<E: Borrow<Event>>(
     if let Some(checkout) = &checkout {
         rows.push(Record::Checkout(Box::new(checkout_row(checkout, account, &state))));
     }
+    rows.extend(subscription_invoice(account, &state));
     for told in &state.told {
         let row = event_row(told, facts(), account, checkout.as_ref(), event_url);
         rows.push(Record::Event(Box::new(row)));
     }
     rows
+}
+
+/// A paid invoice of a subscription is linked to it once it stands in Odoo.
+fn subscription_invoice(account: &AccountName, state: &State) -> Option<Record> {
+    state.booking.as_ref()?;
+    let (subscription, names) = state.told.iter().find_map(|told| match &told.webhook.fact {
+        Fact::InvoiceTold(invoice) => Some((invoice.subscription.as_ref()?, invoice.names())),
+        _ => None,
+    })?;
+    Some(Record::SubscriptionInvoice(Box::new(SubscriptionInvoice {
+        subscription: subscription.to_string(),
+        account: account.clone(),
+        of: names.iter().map(ToString::to_string).collect(),
+    })))
 }
 
 fn event_row<'a>(
@@ -204,6 +220,18 @@ mod tests {
         assert_eq!(status(1), (CheckoutStatus::Paid, false));
         assert_eq!(status(2), (CheckoutStatus::Paid, true));
         assert_eq!(status(3), (CheckoutStatus::PartiallyRefunded, true));
+    }
+
+    #[test]
+    fn a_paid_invoice_is_linked_to_its_subscription_once_it_is_booked() {
+        let told = r#"{"kind":"webhook_received","event_id":"evt_1","event_type":"invoice.paid","live":false,"body_hash":"00","received_at":"2026-01-05T12:00:03Z","late_s":null,"fact":{"fact":"invoice_told","invoice":"in_1","state":"paid","amount":{"minor":1000,"currency":"CLP"},"subscription":"sub_1","payment":"pay_1"}}"#;
+        let booked = serde_json::to_string(&history()[1]).unwrap();
+        let history: Vec<Event> =
+            [told, &booked].into_iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(rows(&history[..1]).len(), 2);
+        let rows = rows(&history);
+        let Record::SubscriptionInvoice(linked) = &rows[1] else { panic!("{rows:?}") };
+        assert_eq!((linked.subscription.as_str(), linked.of.len()), ("sub_1", 2));
     }
 
     #[test]

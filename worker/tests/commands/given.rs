@@ -115,7 +115,7 @@ impl Home {
             ("main", paid("evt_3", "chk_3", 21_000)),
             (
                 "main",
-                "{\"id\":\"evt_4\",\"type\":\"subscription.activated\",\"live\":false,\"data\":{}}"
+                "{\"id\":\"evt_4\",\"type\":\"mandate.activated\",\"live\":false,\"data\":{}}"
                     .to_owned(),
             ),
             ("main", "not JSON".to_owned()),

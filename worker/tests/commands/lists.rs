@@ -35,7 +35,7 @@ async fn every_filter_narrows() {
         ("--reason account_paused", vec!["evt_5"]),
         ("--reason account_paused --status pending", vec!["evt_5"]),
         ("--reason account_paused,no_match,odoo_unavailable", vec!["evt_6", "evt_5", "evt_3"]),
-        ("--type subscription.activated", vec!["evt_4"]),
+        ("--type mandate.activated", vec!["evt_4"]),
         ("--text s00015", vec!["evt_2"]),
         ("--text chk_1", vec!["evt_1"]),
         ("--text 1001 --from 2026-01-05 --to 2026-01-05", vec!["evt_1"]),

@@ -245,7 +245,7 @@ async fn fences(bench: &Bench) -> Result<()> {
     let other = bench.perform(&bench.book("fences", &renamed, 5_000)).await?;
     changed(&other, "order_name")?;
     let mut dollars = bench.book_of("fences", &order, 5_000);
-    dollars.currency = "USD".to_owned();
+    "USD".clone_into(&mut dollars.currency);
     let command = concilia_worker::domain::observe::Command::Book(Box::new(dollars));
     changed(&bench.perform(&command).await?, "currency")?;
     refused(bench.perform(&bench.book("fences", &order, 0)).await?, "amount")?;

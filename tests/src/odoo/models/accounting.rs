@@ -197,10 +197,12 @@ fn next_move_name(tx: &mut Tx<'_>, invoice: &Record) -> String {
     format!("{prefix}{number:06}")
 }
 
-/// The highest number that follows a prefix in a company's names: each counts for itself.
+/// The highest number that follows a prefix in a company's names: each counts for itself;
+/// without a company, in all names.
 fn last_number(tx: &Tx<'_>, model: &str, prefix: &str, company: Option<Id>) -> u64 {
     let seen = tx.rows(model).chain(tx.world.committed.rows(model));
-    let of_company = seen.filter(|(_, row)| row.reference("company_id") == company);
+    let of_company =
+        seen.filter(|(_, row)| company.is_none() || row.reference("company_id") == company);
     of_company
         .filter_map(|(_, row)| row.text("name").strip_prefix(prefix)?.parse().ok())
         .max()
@@ -405,8 +407,7 @@ pub fn enter_payment(tx: &mut Tx<'_>, mut payment: Payment) -> Outcome<Id> {
     }
     let year: String = payment.date.chars().take(4).collect();
     let prefix = format!("P{}/{year}/", journal.text("code"));
-    let company = journal.reference("company_id");
-    let name = format!("{prefix}{:05}", last_number(tx, "account.payment", &prefix, company) + 1);
+    let name = format!("{prefix}{:05}", last_number(tx, "account.payment", &prefix, None) + 1);
     let memo_field = tx.series().memo_field();
     let mut row = Record::default()
         .with("name", name.as_str())

@@ -145,10 +145,8 @@ async fn ensure_line(
         return Ok((Change::Created, line.journal, line.account));
     };
     let (values, repairs) = repairs(&row, line);
-    let after = |field: &str, wanted: i64| match values.contains_key(field) {
-        true => wanted,
-        false => link(&row, field).unwrap_or(wanted),
-    };
+    let kept = |field: &str| link(&row, field).filter(|_| !values.contains_key(field));
+    let after = |field: &str, wanted: i64| kept(field).unwrap_or(wanted);
     let (journal, account) =
         (after("journal_id", line.journal), after("payment_account_id", line.account));
     if !values.is_empty() {

@@ -57,7 +57,7 @@ pub(super) async fn ensure_key(
     let mut old = None;
     let change = match read_key(path).await? {
         None => Change::Created,
-        Some(key) if works(records.rpc, request, &key).await? => {
+        Some(key) if will_work(records, request, bot, &key).await? => {
             let kept = keys(records, bot).await?;
             let ends = end_of(records.series, &key, &kept, request.now);
             let Some((repair, row)) = ends else {
@@ -190,6 +190,27 @@ async fn works(admin: &Rpc, request: &SetupRequest, key: &Secret) -> Result<bool
     check.await.map_err(|source| SetupError::Call { step: STEP, source })
 }
 
+/// Whether a key works, or will once the bot is revived: in a plan an archived bot is still
+/// asleep, and so are its keys.
+async fn will_work(
+    records: &Records<'_>,
+    request: &SetupRequest,
+    bot: i64,
+    key: &Secret,
+) -> Result<bool, SetupError> {
+    if works(records.rpc, request, key).await? {
+        return Ok(true);
+    }
+    let asleep = json!([["id", "=", bot], ["active", "=", false]]);
+    if !records.is_plan() || records.search(STEP, "res.users", asleep, &["login"]).await?.is_empty()
+    {
+        return Ok(false);
+    }
+    let names = [name_of(key), KEY_NAME.to_owned()];
+    let kept = keys(records, bot).await?;
+    Ok(kept.iter().any(|row| names.iter().any(|name| text(row, "name") == name)))
+}
+
 async fn make_key(records: &Records<'_>, bot: i64) -> Result<Secret, SetupError> {
     let code = make_code(records.series, bot);
     let made = momentary::run(records, STEP, (ACTION_NAME, &code), json!({})).await?;
@@ -298,7 +319,7 @@ mod tests {
         );
     }
 
-    fn kept(name: &str, until: serde_json::Value) -> Row {
+    fn kept(name: &str, until: &serde_json::Value) -> Row {
         serde_json::from_value(json!({"id": 4, "name": name, "expiration_date": until})).unwrap()
     }
 
@@ -310,22 +331,22 @@ mod tests {
 
     #[test]
     fn a_key_is_renewed_fourteen_days_before_it_ends() {
-        let named = |until: &str| [kept("Concilia 01234567", json!(until))];
+        let named = |until: &str| [kept("Concilia 01234567", &json!(until))];
         assert_eq!(why(19, &named("2026-12-08 12:00:00")), None);
         assert_eq!(
             why(19, &named("2026-12-08 11:59:59")),
             Some(("ends on 2026-12-08".to_owned(), Some(4)))
         );
         assert_eq!(why(17, &named("2026-12-08 11:59:59")), None);
-        let another = [kept("Concilia ffffffff", json!("2026-11-25 00:00:00"))];
+        let another = [kept("Concilia ffffffff", &json!("2026-11-25 00:00:00"))];
         assert_eq!(why(18, &another), None, "another machine's key is none of ours");
     }
 
     #[test]
     fn a_key_without_end_is_replaced_and_taken_away_where_it_is_known() {
-        let endless = kept("Concilia", json!(false));
+        let endless = kept("Concilia", &json!(false));
         let never = "never ends".to_owned();
-        assert_eq!(why(18, &[endless.clone()]), Some((never.clone(), Some(4))));
+        assert_eq!(why(18, std::slice::from_ref(&endless)), Some((never.clone(), Some(4))));
         assert_eq!(why(18, &[endless.clone(), endless]), Some((never, None)));
         assert_eq!(why(18, &[]), None, "a person made it");
     }

@@ -42,9 +42,12 @@ struct Held {
 impl Held {
     async fn read(records: &Records<'_>, spanish: bool) -> Result<Self, SetupError> {
         let names = models::MADE.map(|model| model.name);
-        let read = async |of: &str, domain: Value, fields: &[&str]| match spanish {
-            true => records.search_spanish(STEP, of, domain, fields).await,
-            false => records.search(STEP, of, domain, fields).await,
+        let read = async |of: &str, domain: Value, fields: &[&str]| {
+            if spanish {
+                records.search_spanish(STEP, of, domain, fields).await
+            } else {
+                records.search(STEP, of, domain, fields).await
+            }
         };
         let of_models = json!([["model", "in", names]]);
         let model_fields = ["name", "model", "state", "is_mail_thread", "is_mail_activity"];

@@ -56,9 +56,10 @@ pub(super) async fn ensure(
     fields.dedup();
     let domain = json!([["id", "in", ids]]);
     let rows = by_id(records.search(step, model, domain.clone(), &fields).await?);
-    let spanish = match records.spanish {
-        true => by_id(records.search_spanish(step, model, domain, &fields).await?),
-        false => BTreeMap::new(),
+    let spanish = if records.spanish {
+        by_id(records.search_spanish(step, model, domain, &fields).await?)
+    } else {
+        BTreeMap::new()
     };
     let mut missing = Vec::new();
     for one in wanted {
@@ -67,9 +68,10 @@ pub(super) async fn ensure(
         }
     }
     let values = missing.iter().map(|one| one.values.clone().into()).collect();
-    let made = match missing.is_empty() {
-        true => Vec::new(),
-        false => records.create_all(step, model, values).await?,
+    let made = if missing.is_empty() {
+        Vec::new()
+    } else {
+        records.create_all(step, model, values).await?
     };
     let named: Vec<_> = missing.iter().map(|one| one.name.clone()).zip(made).collect();
     records.bind_all(step, model, &named).await?;
@@ -129,15 +131,14 @@ fn difference(row: &Row, wanted: &Wanted) -> (Map<String, Value>, Vec<Repair>) {
     for (field, value) in &wanted.values {
         if !same(row.get(field).unwrap_or(&Value::Null), value) {
             values.insert(field.clone(), value.clone());
-            repairs.push(match field.as_str() {
-                "active" => Repair::new("has its {it} archived", "given its {it} back"),
-                _ => {
-                    let what = what(field);
-                    Repair::new(
-                        format!("has another {what} in its {{it}}"),
-                        format!("given back the {what} of its {{it}}"),
-                    )
-                }
+            repairs.push(if field == "active" {
+                Repair::new("has its {it} archived", "given its {it} back")
+            } else {
+                let what = what(field);
+                Repair::new(
+                    format!("has another {what} in its {{it}}"),
+                    format!("given back the {what} of its {{it}}"),
+                )
             });
         }
     }
