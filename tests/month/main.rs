@@ -19,6 +19,8 @@ mod oddities;
 mod traffic;
 mod world;
 
+use std::time::Instant;
+
 /// The seed when none is given.
 const SEED: u64 = 20_261_101;
 
@@ -29,6 +31,9 @@ async fn a_month_of_traffic_ends_to_the_peso_and_every_oddity_is_found() {
     let mut month = world::Month::new(seed).await;
     traffic::plan(&mut month);
     oddities::plant(&mut month);
+    let began = Instant::now();
     month.pass().await;
+    println!("the month took {:.1} s", began.elapsed().as_secs_f64());
     expect::check(&month).await;
+    println!("with all comparisons {:.1} s", began.elapsed().as_secs_f64());
 }

@@ -11,7 +11,7 @@ use crate::expect::{Place, Stands};
 use crate::world::{Account, Month, START};
 
 /// Payments of checkouts.
-const PAYMENTS: u32 = 300;
+const PAYMENTS: u32 = 1_500;
 
 /// Subscriptions, each of a few periods a week apart.
 const SUBSCRIPTIONS: u32 = 24;

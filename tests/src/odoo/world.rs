@@ -275,7 +275,8 @@ impl<'w> Tx<'w> {
     fn check_unique(&self, model: &str, own: Option<Id>, record: &Record) -> Outcome<()> {
         for constraint in UNIQUE.iter().filter(|constraint| constraint.model == model) {
             let same = |other: &Record| {
-                let mut fields = constraint.fields.iter();
+                // The last field tells most rows apart.
+                let mut fields = constraint.fields.iter().rev();
                 fields.all(|field| record.has(field) && other.get(field) == record.get(field))
             };
             let taken =

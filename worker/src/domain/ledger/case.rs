@@ -516,10 +516,14 @@ impl Case {
 
 /// What stands in Odoo once a command that enters money was carried out.
 pub(super) fn booking_of(command: &Command) -> Option<Booking> {
-    let (amount, date) = match command {
-        Command::Book(book) => (book.amount, book.date),
-        Command::Confirm(confirm) => (confirm.amount, confirm.date),
-        Command::PayInvoice(pay) => (pay.amount, pay.date),
+    let name = command.name();
+    let (amount, date, transaction) = match command {
+        Command::Book(book) => (book.amount, book.date, &name),
+        // Odoo's own transaction keeps its reference.
+        Command::Confirm(confirm) => {
+            (confirm.amount, confirm.date, &confirm.candidate.transaction.reference)
+        }
+        Command::PayInvoice(pay) => (pay.amount, pay.date, &name),
         Command::MakeInvoice(_)
         | Command::Refund(_)
         | Command::Record(_)
@@ -529,7 +533,7 @@ pub(super) fn booking_of(command: &Command) -> Option<Booking> {
             return None;
         }
     };
-    Some(Booking { date: Some(date), ..booking(&command.name(), amount) })
+    Some(Booking { date: Some(date), ..booking(transaction, amount) })
 }
 
 /// What a command comes to when nothing is in its way.
