@@ -262,6 +262,13 @@ impl Calls<'_> {
         match decide::decide(told, state, lookup, &seen, settings) {
             Decision::Rest(verdict) => Ok(Ok(Judgement::Verdict(verdict))),
             Decision::Do(command, matched) => {
+                if let Some(checkout) = decide::presupposes(told, &seen, settings) {
+                    let learned =
+                        learn::learn(self.shell, self.account, settings, &checkout).await?;
+                    if let Err(trouble) = learned {
+                        return Ok(Err(trouble));
+                    }
+                }
                 Ok(self.perform(&command, matched).await.map(Judgement::Verdict))
             }
             Decision::Learn(checkout) => {

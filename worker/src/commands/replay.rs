@@ -5,7 +5,7 @@
 
 use anyhow::Context as _;
 use concilia_shared::config::Config;
-use concilia_shared::id::StreamId;
+use concilia_shared::id::{AccountName, StreamId};
 use futures_util::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -19,6 +19,7 @@ use crate::replay::stream::rebuild;
 use crate::replay::{export, import, views};
 use crate::say::Lang;
 use crate::shell::Shell;
+use crate::store::Cursor;
 use crate::{store, wire};
 
 /// What is replayed.
@@ -40,6 +41,14 @@ pub enum Command {
     /// Drops every view and makes it again from the log, while traffic goes on.
     #[command(after_help = "Example:\n  concilia-worker replay views")]
     Views,
+    /// Has an account's Odoo shown the whole log again: events and checkouts that are missing
+    /// there are made, what is newer is written. Running workers do it, behind.
+    #[command(after_help = "Example:\n  concilia-worker replay mirror shop")]
+    Mirror {
+        /// The account.
+        #[arg(value_name = "ACCOUNT", value_parser = account_name)]
+        account: AccountName,
+    },
     /// Rebuilds the log from the broker; what is rebuilt is held until it is released.
     ///
     /// For a database that was lost, or set back and to be filled by hand. Every webhook the
@@ -99,6 +108,20 @@ pub enum Command {
     },
 }
 
+fn account_name(text: &str) -> Result<AccountName, String> {
+    AccountName::parse(text).map_err(|error| format!("no account: {error}"))
+}
+
+async fn mirror(config: &Config, account: &AccountName) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        config.accounts.contains_key(account),
+        "There is no account {account} in the configuration: `concilia-worker accounts` lists them."
+    );
+    let store = wire::store(&config.store).await?;
+    store.set_mirrored(account, Cursor::default()).await?;
+    print(&format!("{account}: its Odoo is shown the whole log again, by the workers that run."))
+}
+
 fn stream_id(text: &str) -> Result<StreamId, String> {
     StreamId::parse(text).map_err(|error| format!("not a stream: {error}"))
 }
@@ -108,6 +131,7 @@ pub async fn run(config: &Config, command: Command) -> anyhow::Result<()> {
     match command {
         Command::Export(options) => export::run(config, &options).await,
         Command::Import(options) => import::run(config, &options).await,
+        Command::Mirror { account } => mirror(config, &account).await,
         Command::Views => views::run(config).await,
         Command::Stream { plan, output } => stream(config, plan, &output).await,
         Command::Plan { streams, limit, output }

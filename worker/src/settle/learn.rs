@@ -10,13 +10,16 @@ use serde_json::{Value, json};
 use crate::account::AccountShell;
 use crate::domain::event::System;
 use crate::domain::interpret::{fetched_id, interpret_fetched};
+use crate::domain::observe::AtVentipay;
 use crate::domain::reason::PendingReason;
 use crate::domain::settings::Settings;
 use crate::shell::Shell;
 use crate::store::{Arrival, BrokerPosition, StoreError};
+use crate::ventipay::Fetched;
 use crate::weather::{Step, Trouble};
 
-/// Reads the checkout and admits it as paid. Safe to repeat: the event has one id.
+/// Reads the checkout and, where it is paid, admits it as such. Safe to repeat: the event has one
+/// id, and a payment told twice is one payment.
 pub(super) async fn learn(
     shell: &Shell,
     account: &AccountShell,
@@ -28,7 +31,9 @@ pub(super) async fn learn(
     };
     let now = shell.clock.now();
     let object = match ventipay.fetch(checkout).await {
-        Ok(fetched) => fetched.object,
+        // What is not paid tells no payment.
+        Ok(Fetched { now: AtVentipay::Checkout(now), object }) if now.status == "paid" => object,
+        Ok(_) => return Ok(Ok(())),
         Err(error) => return Ok(Err(Trouble::of_ventipay(&error, now))),
     };
     let Some(object) = object else {

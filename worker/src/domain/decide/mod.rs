@@ -198,6 +198,17 @@ pub fn decide(
     }
 }
 
+/// A checkout that must have been paid for such a fact to be told, and of which Odoo holds
+/// nothing: whoever can ask Ventipay takes its payment in, once, into the checkout's own stream.
+pub fn presupposes(told: &Told, seen: &Seen, settings: &Settings) -> Option<CheckoutId> {
+    match &told.webhook.fact {
+        Fact::DisputeTold(dispute) if settings.asks_ventipay && seen.odoo.booked.is_none() => {
+            dispute.checkout.clone()
+        }
+        _ => None,
+    }
+}
+
 /// Judges what came of a command. `None`: somebody else is at it, ask again.
 pub fn conclude(command: &Command, outcome: Outcome, matched: Option<Matched>) -> Option<Verdict> {
     let mode = match command {
