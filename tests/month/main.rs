@@ -13,6 +13,7 @@
 //! processes and the broker (`tests/e2e`).
 
 #![expect(clippy::unwrap_used, reason = "a run that cannot go on has failed")]
+#![expect(clippy::print_stdout, reason = "a run tells its seed and what it saw")]
 
 mod expect;
 mod oddities;

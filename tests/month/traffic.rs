@@ -82,11 +82,10 @@ fn buy(month: &mut Month, number: u32) {
         Money::new(month.dice.random_range(990..450_000), Currency::Clp)
     };
     let (path, field, key) = match (account, month.dice.random_range(0..3)) {
-        (Account::Outlet, _) => ("external_id", "client_order_ref", format!("#{number}")),
         // The shop whose plugin sends no external_id, and the one that writes into `origin`.
         (Account::Tienda, 0) => ("metadata.wp_order_id", "client_order_ref", format!("W{number}")),
-        (Account::Tienda, 1) => ("external_id", "client_order_ref", format!("#{number}")),
-        (Account::Tienda, _) => ("external_id", "origin", format!("JS-{number}")),
+        (Account::Tienda, 1) => ("external_id", "origin", format!("JS-{number}")),
+        _ => ("external_id", "client_order_ref", format!("#{number}")),
     };
     let (path, key, reference) = match document {
         Document::Portal => {
@@ -135,10 +134,10 @@ fn buy(month: &mut Month, number: u32) {
         let again = month.ventipay.emit(&kind, account.is_live(), &data, &Deliver::Nowhere);
         tell(month, account, &again.unwrap());
     }
-    let day = (month.now() - START.parse::<Timestamp>().unwrap()).total(jiff::Unit::Hour).unwrap();
+    let day = month.now().duration_since(START.parse().unwrap()).as_hours() / 24;
     match month.dice.random_range(0..100) {
-        0..12 if day < 24.0 * 22.0 => refunds(month, payment),
-        12..16 if day < 24.0 * 18.0 => dispute(month, payment),
+        0..12 if day < 22 => refunds(month, &payment),
+        12..16 if day < 18 => dispute(month, payment),
         _ => {}
     }
 }
@@ -167,7 +166,7 @@ fn tell_in(month: &mut Month, account: Account, event: &str, hours: i64, late_s:
 }
 
 /// One refund or several, each told for itself and in no order; some before their payment is.
-fn refunds(month: &mut Month, payment: Payment) {
+fn refunds(month: &mut Month, payment: &Payment) {
     let unit = if payment.amount.currency == Currency::Clf { 100 } else { 1 };
     let parts = month.dice.random_range(1..4);
     let mut left = payment.amount.minor;

@@ -341,7 +341,7 @@ fn word(admission: Admission) -> &'static str {
     }
 }
 
-/// What Odoo calls a currency: l10n_cl's `UF` is Ventipay's CLF.
+/// What Odoo calls a currency: `UF` is Ventipay's CLF.
 pub(crate) fn odoo_currency(currency: Currency) -> &'static str {
     if currency == Currency::Clf { "UF" } else { currency.code() }
 }
@@ -390,9 +390,8 @@ fn shell_of(account: Account, odoo: &SimOdoo, ventipay: &SimVentipay) -> Account
     );
     if account == Account::Tienda {
         let api = ventipay.api_url();
-        text.push_str(&format!(
-            "[accounts.{word}.ventipay]\nurl = {api:?}\nkey = {VENTIPAY_KEY:?}\n"
-        ));
+        let own = format!("[accounts.{word}.ventipay]\nurl = {api:?}\nkey = {VENTIPAY_KEY:?}\n");
+        text.push_str(&own);
     }
     let config = config::load(&text, []).unwrap().accounts.into_values().next().unwrap();
     let client = OdooClient::new(endpoint(odoo, "concilia-bot", BOT_KEY), account.company());
