@@ -407,7 +407,10 @@ pub fn enter_payment(tx: &mut Tx<'_>, mut payment: Payment) -> Outcome<Id> {
     }
     let year: String = payment.date.chars().take(4).collect();
     let prefix = format!("P{}/{year}/", journal.text("code"));
-    let name = format!("{prefix}{:05}", last_number(tx, "account.payment", &prefix, None) + 1);
+    // Each company's journal counts for itself, though codes may be alike.
+    let company = journal.reference("company_id");
+    let number = last_number(tx, "account.payment", &prefix, company) + 1;
+    let name = format!("{prefix}{number:05}");
     let memo_field = tx.series().memo_field();
     let mut row = Record::default()
         .with("name", name.as_str())
