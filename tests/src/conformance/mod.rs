@@ -5,7 +5,7 @@
 //! (`ask`, `road`). A run makes a company of its own and books into nothing else; what it makes
 //! and leaves is on the page `docs/conformance.md`.
 //!
-//! In reading order: [`cases`] (what is tried: one function a case), [`bench`] (the company, the
+//! In reading order: [`cases`] (what is tried: one function a case), [`mod@bench`] (the company, the
 //! bot, the set-up), [`report`] (the table). Not here: the simulator ([`crate::odoo`]), and the
 //! program's command line (`src/bin/concilia-conformance.rs`).
 

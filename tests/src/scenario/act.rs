@@ -3,7 +3,7 @@
 //! Everything goes through HTTP. Genuine deliveries are the simulated Ventipay's; what
 //! Ventipay would never send (a forged signature, a body that is not JSON) is posted from
 //! here, because its answer is part of what is expected. Not here: how a story goes on once the
-//! worker got somewhere ([`super::follow`]).
+//! worker got somewhere (`follow`).
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 //! at the end whether every peso is where it belongs.
 //!
 //! [`cases`] is the scenario as data; [`play`] begins each case through the simulated Ventipay
-//! and Odoo ([`act`]), has it go on ([`follow`]), waits until the worker has settled it ([`mod@judge`], pure), and shows what
+//! and Odoo ([`act`]), has it go on (`follow`), waits until the worker has settled it ([`mod@judge`], pure), and shows what
 //! came of it ([`screen`]). A second run on the same data uses new ids and references. Not
 //! here: starting anything (`deploy/quickstart` does).
 

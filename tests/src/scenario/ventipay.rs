@@ -1,7 +1,7 @@
 //! The simulated Ventipay, seen from the scenario: what happens there, and its deliveries, one
 //! at a time and in an order of the scenario's choosing.
 //!
-//! Not here: what a story is made of ([`super::act`], [`super::follow`]).
+//! Not here: what a story is made of ([`super::act`], `follow`).
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 //! the event that says so, stored raw and parked. There is no error path.
 //!
 //! Here is the envelope (`ventipay-api.md` 4.3), the stream an event belongs to, and the keys an
-//! order is found by; each family of objects has a file of its own, and [`read`] is how they read
+//! order is found by; each family of objects has a file of its own, and `read` is how they read
 //! fields. Not here: what follows from a fact ([`super::decide`]).
 
 use concilia_shared::broker;
