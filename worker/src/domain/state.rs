@@ -452,6 +452,31 @@ mod tests {
     }
 
     #[test]
+    fn a_refund_goes_on_the_moment_its_payment_comes_to_rest() {
+        let event = |json: &str| serde_json::from_str::<Event>(json).unwrap();
+        let lines = include_str!("events_v1.jsonl").lines();
+        let refunded = lines.filter(|line| line.contains("checkout_refunded")).map(event);
+        let paid = event(include_str!("events_v1.jsonl").lines().next().unwrap());
+        let about = EventId::parse("evt_30").unwrap();
+        let month = jiff::SignedDuration::from_hours(24 * 30);
+        let (reason, due_at) = (PendingReason::NotBookedYet, NOW + month);
+        let pended = Event::Pended { about, reason, attempt: 0, since: NOW, due_at };
+        let mut state = State::replay(&refunded.chain([pended, paid]).collect::<Vec<_>>());
+        for rests in [
+            Event::Parked { about: id(), reason: ParkReason::Disputed },
+            Event::Recorded { about: id(), reason: RecordReason::ToldBefore },
+        ] {
+            let mut state = state.clone();
+            state.apply(&rests);
+            assert!(attends(&state), "{rests:?}");
+        }
+        let waits = PendingReason::NoMatch { looked_for: Vec::new() };
+        let pended = Event::Pended { about: id(), reason: waits, attempt: 1, since: NOW, due_at };
+        state.apply(&pended);
+        assert!(!attends(&state), "its payment still waits");
+    }
+
+    #[test]
     fn a_held_stream_waits_for_its_release_whatever_is_due() {
         let held = Event::Held { about: id() };
         let released = Event::Released { about: id(), by: "ana".to_owned() };
